@@ -1,0 +1,66 @@
+import type { KafkaCluster } from './client.ts';
+import { kafkaError } from './errors.ts';
+
+export interface TopicSpec {
+  readonly topic: string;
+  readonly partitions: number;
+  /** Broker settings by their Kafka names; taken when the topic is made, not altered afterwards. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/** Creates what is missing and adds partitions where there are fewer; never deletes, never shrinks. Safe to run twice at once. */
+export async function ensureTopics(kafka: KafkaCluster, specs: readonly TopicSpec[]): Promise<void> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const existing = new Set(await admin.listTopics());
+    const missing = specs.filter((spec) => !existing.has(spec.topic));
+    if (missing.length > 0) {
+      await admin.createTopics({
+        waitForLeaders: true,
+        topics: missing.map(({ topic, partitions, settings }) => ({
+          topic,
+          numPartitions: partitions,
+          replicationFactor: -1,
+          configEntries: Object.entries(settings ?? {}).map(([name, value]) => ({ name, value })),
+        })),
+      });
+    }
+    const present = specs.filter((spec) => existing.has(spec.topic));
+    if (present.length > 0) await growPartitions(admin, present);
+  } catch (error) {
+    throw kafkaError(error, 'preparing topics');
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+async function growPartitions(admin: ReturnType<KafkaCluster['admin']>, specs: readonly TopicSpec[]): Promise<void> {
+  const { topics } = await admin.fetchTopicMetadata({ topics: specs.map((spec) => spec.topic) });
+  const counts = new Map(topics.map(({ name, partitions }) => [name, partitions.length]));
+  const growing = specs.filter((spec) => (counts.get(spec.topic) ?? 0) < spec.partitions);
+  if (growing.length === 0) return;
+  await admin.createPartitions({
+    topicPartitions: growing.map(({ topic, partitions }) => ({ topic, count: partitions })),
+  });
+}
+
+/** First and next offset of each partition. */
+export interface OffsetRange {
+  readonly partition: number;
+  readonly first: bigint;
+  readonly next: bigint;
+}
+
+export async function offsetRanges(kafka: KafkaCluster, topic: string): Promise<readonly OffsetRange[]> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const offsets = await admin.fetchTopicOffsets(topic);
+    return offsets.map(({ partition, low, high }) => ({ partition, first: BigInt(low), next: BigInt(high) }));
+  } catch (error) {
+    throw kafkaError(error, `reading offsets of ${topic}`);
+  } finally {
+    await admin.disconnect();
+  }
+}

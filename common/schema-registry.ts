@@ -1,0 +1,167 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type AvroSchemaFile, selfContainedSchema } from '../schemas/avro-types.ts';
+import { TOPICS } from '../schemas/topics.ts';
+import { messageOf, PlatformError } from './errors.ts';
+
+/** What a gateway keeps on disk so that it boots with the registry away: ids by subject and every schema by id. */
+export interface SchemaSnapshot {
+  readonly gatewayId: string;
+  readonly subjects: Readonly<Record<string, number>>;
+  readonly schemas: Readonly<Record<string, unknown>>;
+}
+
+/** Where the writer schema of a record comes from. */
+export interface SchemaSource {
+  /** Undefined when nobody knows the id; REGISTRY_UNAVAILABLE when that cannot be told now. */
+  schemaById(id: number): Promise<unknown | undefined>;
+}
+
+const REQUEST_TIMEOUT_MS = 5_000;
+
+/** Read side of the Confluent REST API. Answers are cached by the callers: an id never changes its schema. */
+export function registrySource(registryUrl: string): SchemaSource {
+  return {
+    async schemaById(id) {
+      let response: Response;
+      try {
+        response = await fetch(`${registryUrl}/schemas/ids/${id}`, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+      } catch (cause) {
+        throw new PlatformError('REGISTRY_UNAVAILABLE', `the schema registry at ${registryUrl} does not answer`, {
+          cause,
+        });
+      }
+      if (response.status === 404) return undefined;
+      if (!response.ok) {
+        throw new PlatformError('REGISTRY_UNAVAILABLE', `the schema registry answered ${response.status} for id ${id}`);
+      }
+      const body = (await response.json()) as { schema: string };
+      return JSON.parse(body.schema);
+    },
+  };
+}
+
+/** A source over the snapshot of an enrolled gateway. */
+export function snapshotSource(snapshot: SchemaSnapshot): SchemaSource {
+  return { schemaById: async (id) => snapshot.schemas[String(id)] };
+}
+
+/** The first source that knows the id; a source that is out of reach counts as not knowing unless it is the last. */
+export function firstOf(...sources: readonly SchemaSource[]): SchemaSource {
+  return {
+    async schemaById(id) {
+      for (const [index, source] of sources.entries()) {
+        try {
+          const schema = await source.schemaById(id);
+          if (schema !== undefined) return schema;
+        } catch (error) {
+          if (index === sources.length - 1) throw error;
+        }
+      }
+      return undefined;
+    },
+  };
+}
+
+/** Subjects of one gateway with the self-contained schema of each, by the TopicNameStrategy `<topic>-key` and `<topic>-value`. */
+export function subjectsOf(gatewayId: string): ReadonlyMap<string, AvroSchemaFile> {
+  const subjects = new Map<string, AvroSchemaFile>();
+  for (const row of Object.values(TOPICS)) {
+    const topic = row.nameFor(gatewayId);
+    if (row.key !== 'text') subjects.set(`${topic}-key`, selfContainedSchema(row.key) as AvroSchemaFile);
+    subjects.set(`${topic}-value`, selfContainedSchema(row.value) as AvroSchemaFile);
+  }
+  return subjects;
+}
+
+/**
+ * Registers the schemas of a gateway at the authority for ids (the cloud registry); repeating it changes nothing.
+ * Errors: REGISTRY_UNAVAILABLE, REGISTRY_REFUSED (an incompatible schema stands under the subject).
+ */
+export async function registerSchemas(gatewayId: string, registryUrl: string): Promise<SchemaSnapshot> {
+  // Loaded only here: an enrolled gateway never needs the registry library in its memory.
+  const { COMPATIBILITY, SchemaRegistry, SchemaType } = await import('@kafkajs/confluent-schema-registry');
+  const registry = new SchemaRegistry({ host: registryUrl, retry: { retries: 2 } });
+  const ids: Record<string, number> = {};
+  const schemas: Record<string, unknown> = {};
+  for (const [subject, schema] of subjectsOf(gatewayId)) {
+    try {
+      const { id } = await registry.register(
+        { type: SchemaType.AVRO, schema: JSON.stringify(schema) },
+        { subject, compatibility: COMPATIBILITY.BACKWARD_TRANSITIVE },
+      );
+      ids[subject] = id;
+      schemas[String(id)] = schema;
+    } catch (cause) {
+      throw registrationError(cause, subject, registryUrl);
+    }
+  }
+  return { gatewayId, subjects: ids, schemas };
+}
+
+function registrationError(cause: unknown, subject: string, registryUrl: string): PlatformError {
+  const status = (cause as { status?: number }).status;
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return new PlatformError('REGISTRY_REFUSED', `subject ${subject}: ${messageOf(cause)}`, { cause });
+  }
+  return new PlatformError('REGISTRY_UNAVAILABLE', `the schema registry at ${registryUrl} does not answer`, { cause });
+}
+
+/** The snapshot on disk; undefined when there is none yet. A damaged file is CONFIG_INVALID, never silently replaced. */
+export function readSnapshot(file: string): SchemaSnapshot | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new PlatformError('CONFIG_INVALID', `${file} cannot be read`, { cause: error });
+  }
+  try {
+    const snapshot = JSON.parse(text) as SchemaSnapshot;
+    if (typeof snapshot.subjects === 'object' && typeof snapshot.schemas === 'object') return snapshot;
+  } catch (cause) {
+    throw new PlatformError('CONFIG_INVALID', `${file} is damaged: remove it and enrol again`, { cause });
+  }
+  throw new PlatformError('CONFIG_INVALID', `${file} is not a schema snapshot: remove it and enrol again`);
+}
+
+/** Written beside and renamed, so that a crash leaves the old or the new snapshot, never half of one. */
+export function writeSnapshot(file: string, snapshot: SchemaSnapshot): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(`${file}.new`, `${JSON.stringify(snapshot, null, 1)}\n`);
+  renameSync(`${file}.new`, file);
+}
+
+/** True when the snapshot holds an id for every subject of the gateway, each with the very schema of this build. */
+export function isCurrent(snapshot: SchemaSnapshot, gatewayId: string): boolean {
+  for (const [subject, schema] of subjectsOf(gatewayId)) {
+    const id = snapshot.subjects[subject];
+    if (id === undefined || JSON.stringify(snapshot.schemas[String(id)]) !== JSON.stringify(schema)) return false;
+  }
+  return snapshot.gatewayId === gatewayId;
+}
+
+/**
+ * The ids this gateway writes with: its snapshot when that is current, else enrolment at the registry, kept on disk.
+ * Errors: REGISTRY_NOT_ENROLLED when there is neither (retriable), REGISTRY_REFUSED.
+ */
+export async function enrol(o: {
+  gatewayId: string;
+  registryUrl: string;
+  snapshotFile: string;
+}): Promise<SchemaSnapshot> {
+  const kept = readSnapshot(o.snapshotFile);
+  if (kept !== undefined && isCurrent(kept, o.gatewayId)) return kept;
+  try {
+    const snapshot = await registerSchemas(o.gatewayId, o.registryUrl);
+    writeSnapshot(o.snapshotFile, snapshot);
+    return snapshot;
+  } catch (error) {
+    if (error instanceof PlatformError && error.code === 'REGISTRY_UNAVAILABLE') {
+      throw new PlatformError('REGISTRY_NOT_ENROLLED', `gateway ${o.gatewayId} is not enrolled and ${error.message}`, {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}
