@@ -1,0 +1,36 @@
+import { defineObject } from '../definition.ts';
+
+// biome-ignore format: one resource, one line
+export const server = defineObject(
+  { id: 1, name: 'LwM2M Server', version: '1.2', occurrence: 'MM', description: 'How the device deals with one LwM2M server' },
+  [
+    [0, 'Short Server ID', 'R', 'SM', 'INTEGER', '1..65534', '', 'Joins this instance with its Security instance'],
+    [1, 'Lifetime', 'RW', 'SM', 'INTEGER', '', 's', 'Lifetime of the registration; 0 is without end'],
+    [2, 'Default Minimum Period', 'RW', 'SO', 'INTEGER', '', 's', 'pmin of observations that set none'],
+    [3, 'Default Maximum Period', 'RW', 'SO', 'INTEGER', '', 's', 'pmax of observations that set none'],
+    [4, 'Disable', 'E', 'SO', '', '', '', 'Deregisters and stays silent for the time of resource 5'],
+    [5, 'Disable Timeout', 'RW', 'SO', 'INTEGER', '', 's', 'How long Disable lasts; a day when absent'],
+    [6, 'Notification Storing When Disabled or Offline', 'RW', 'SM', 'BOOLEAN', '', '', 'Keeps notifications until the server is back'],
+    [7, 'Binding', 'RW', 'SM', 'STRING', '', '', 'Transport letters, such as U or UQ'],
+    [8, 'Registration Update Trigger', 'E', 'SM', '', '', '', 'Makes the device send an Update'],
+    [9, 'Bootstrap-Request Trigger', 'E', 'SO', '', '', '', 'Makes the device bootstrap anew'],
+    [10, 'APN Link', 'RW', 'SO', 'OBJLNK', '', '', 'Access point profile towards this server'],
+    [11, 'TLS-DTLS Alert Code', 'R', 'SO', 'UNSIGNED', '0..255', '', 'Last alert that the server sent'],
+    [12, 'Last Bootstrapped', 'R', 'SO', 'TIME', '', '', 'When a bootstrap server last changed this account'],
+    [13, 'Registration Priority Order', 'R', 'SO', 'UNSIGNED', '', '', 'Servers are registered with in rising order'],
+    [14, 'Initial Registration Delay Timer', 'RW', 'SO', 'UNSIGNED', '', 's', 'Wait after the registration before this one'],
+    [15, 'Registration Failure Block', 'R', 'SO', 'BOOLEAN', '', '', 'A failure here keeps later servers waiting'],
+    [16, 'Bootstrap on Registration Failure', 'R', 'SO', 'BOOLEAN', '', '', 'A failure here leads to a bootstrap'],
+    [17, 'Communication Retry Count', 'RW', 'SO', 'UNSIGNED', '', '', 'Attempts in one sequence'],
+    [18, 'Communication Retry Timer', 'RW', 'SO', 'UNSIGNED', '', 's', 'Wait after the first attempt; doubles with each'],
+    [19, 'Communication Sequence Delay Timer', 'RW', 'SO', 'UNSIGNED', '', 's', 'Wait between two sequences'],
+    [20, 'Communication Sequence Retry Count', 'RW', 'SO', 'UNSIGNED', '', '', 'Sequences before the registration counts as failed'],
+    [21, 'Trigger', 'RW', 'SO', 'BOOLEAN', '', '', 'True when the device can be triggered by SMS'],
+    [22, 'Preferred Transport', 'RW', 'SO', 'STRING', '', '', 'Transport letter to use where there is a choice'],
+    [23, 'Mute Send', 'RW', 'SO', 'BOOLEAN', '', '', 'Forbids Send to this server'],
+    [24, 'Alternate APN Links', 'RW', 'MO', 'OBJLNK', '', '', 'Further access point profiles'],
+    [25, 'Supported Server Versions', 'RW', 'MO', 'STRING', '', '', 'LwM2M versions of the server'],
+    [26, 'Default Notification Mode', 'RW', 'SO', 'INTEGER', '0..1', '', '0 notifications non-confirmable, 1 confirmable, where none is set'],
+    [27, 'Profile ID Hash Algorithm', 'RW', 'SO', 'UNSIGNED', '0..255', '', 'COSE number of the hash for profile ids'],
+  ],
+);
