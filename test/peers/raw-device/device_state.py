@@ -147,6 +147,7 @@ class Device:
             # A new registration knows no observation. Dropped here, not at the answer: when that one is lost, the
             # server's Observe may come before it.
             self.observation = None
+            self._answers.clear()
             query = [f"ep={self.name}", f"lt={self.options.lifetime}", "lwm2m=1.0", "b=U"]
             options = [(coap.URI_PATH, b"rd"), (coap.CONTENT_FORMAT, coap.uint(coap.LINK_FORMAT))]
             options += [(coap.URI_QUERY, part.encode()) for part in query]
