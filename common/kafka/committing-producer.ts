@@ -27,9 +27,19 @@ const DEFAULT_LIMITS: ProducerLimits = {
   lingerMs: 1,
 };
 
-interface Waiting {
+/** A record to append: without a partition the key decides, without a timestamp the time of sending. */
+export interface OutgoingRecord {
   readonly topic: string;
-  readonly message: Message;
+  readonly key: Buffer | string | null;
+  readonly value: Buffer | null;
+  readonly headers?: Message['headers'];
+  readonly partition?: number;
+  /** Milliseconds since 1970 in decimal. */
+  readonly timestamp?: string;
+}
+
+interface Waiting {
+  readonly record: OutgoingRecord;
   readonly bytes: number;
   readonly onCommitted: OnCommitted | undefined;
 }
@@ -71,38 +81,56 @@ export class CommittingProducer {
 
   /**
    * Errors: KAFKA_BACKLOG_FULL (retriable), KAFKA_REFUSED (a record larger than a batch may be), SHUTTING_DOWN.
-   * They are thrown, and `onCommitted` is then not called.
+   * They are thrown, nothing was taken then, and `onCommitted` is not called.
    */
-  append(
-    topic: string,
-    key: Buffer | string | null,
-    value: Buffer | null,
-    onCommitted?: OnCommitted,
-    headers?: Message['headers'],
-  ): void {
-    if (this.#closing.signal.aborted) throw new PlatformError('SHUTTING_DOWN', 'the producer is closed');
-    const bytes = (key?.length ?? 0) + (value?.length ?? 0);
-    if (bytes > this.#limits.batchBytes) {
-      throw new PlatformError(
-        'KAFKA_REFUSED',
-        `a record of ${bytes} bytes for ${topic} is larger than ${this.#limits.batchBytes}`,
-      );
-    }
-    const { backlogRecords, backlogBytes } = this.#limits;
-    if (this.backlog >= backlogRecords || this.#queuedBytes + this.#inFlightBytes + bytes > backlogBytes) {
-      throw new PlatformError('KAFKA_BACKLOG_FULL', `${this.backlog} records wait for Kafka`);
-    }
-    const message: Message = headers === undefined ? { key, value } : { key, value, headers };
-    this.#queue.push({ topic, message, bytes, onCommitted });
-    this.#queuedBytes += bytes;
+  append(record: OutgoingRecord, onCommitted?: OnCommitted): void {
+    const bytes = this.#sizeOf(record);
+    this.#checkRoom(1, bytes);
+    this.#enqueue(record, bytes, onCommitted);
     this.#schedule();
   }
 
-  /** As `append`, for callers that await one record. */
-  async commit(topic: string, key: Buffer | string | null, value: Buffer | null): Promise<void> {
+  /** As `append` for several: all are taken, in this order, or none. `onCommitted` is called when the last is committed, and the others are then too. */
+  appendAll(records: readonly OutgoingRecord[], onCommitted?: OnCommitted): void {
+    let bytes = 0;
+    for (const record of records) bytes += this.#sizeOf(record);
+    this.#checkRoom(records.length, bytes);
+    for (const [index, record] of records.entries()) {
+      this.#enqueue(record, this.#sizeOf(record), index === records.length - 1 ? onCommitted : undefined);
+    }
+    this.#schedule();
+  }
+
+  /** As `appendAll`, for callers that await. */
+  async commit(...records: readonly OutgoingRecord[]): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      this.append(topic, key, value, (error) => (error === undefined ? resolve() : reject(error)));
+      this.appendAll(records, (error) => (error === undefined ? resolve() : reject(error)));
     });
+  }
+
+  #sizeOf(record: OutgoingRecord): number {
+    const bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0);
+    if (bytes > this.#limits.batchBytes) {
+      throw new PlatformError(
+        'KAFKA_REFUSED',
+        `a record of ${bytes} bytes for ${record.topic} is larger than ${this.#limits.batchBytes}`,
+      );
+    }
+    return bytes;
+  }
+
+  #checkRoom(records: number, bytes: number): void {
+    if (this.#closing.signal.aborted) throw new PlatformError('SHUTTING_DOWN', 'the producer is closed');
+    const { backlogRecords, backlogBytes } = this.#limits;
+    const overfull = this.#queuedBytes + this.#inFlightBytes + bytes > backlogBytes;
+    if (overfull || this.backlog + records > backlogRecords) {
+      throw new PlatformError('KAFKA_BACKLOG_FULL', `${this.backlog} records wait for Kafka`);
+    }
+  }
+
+  #enqueue(record: OutgoingRecord, bytes: number, onCommitted: OnCommitted | undefined): void {
+    this.#queue.push({ record, bytes, onCommitted });
+    this.#queuedBytes += bytes;
   }
 
   /** Waits up to `graceMs` for what was appended, then fails the rest with SHUTTING_DOWN. */
@@ -237,10 +265,10 @@ export class CommittingProducer {
 
 function groupByTopic(batch: readonly Waiting[]): { topic: string; messages: Message[] }[] {
   const groups = new Map<string, Message[]>();
-  for (const { topic, message } of batch) {
-    const messages = groups.get(topic);
-    if (messages === undefined) groups.set(topic, [message]);
-    else messages.push(message);
+  for (const { record } of batch) {
+    const messages = groups.get(record.topic);
+    if (messages === undefined) groups.set(record.topic, [record as Message]);
+    else messages.push(record as Message);
   }
   return Array.from(groups, ([topic, messages]) => ({ topic, messages }));
 }

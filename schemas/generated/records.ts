@@ -304,14 +304,14 @@ export interface AvroWriteRequest {
 export const avroWriteRequestModes = ['REPLACE', 'UPDATE'] as const;
 export type AvroWriteRequestMode = (typeof avroWriteRequestModes)[number];
 
-/** Value under command/<ticket> in lwm2m.<gateway>.state: a command that changes the device and has no reply yet. */
+/** Value under command/<ep>/<ticket>/<kind><path> in lwm2m.<gateway>.state: a command that was taken and has no reply yet. */
 export interface CommandState {
-  /** ticket of the command */
-  readonly ticket: string;
-  /** endpoint name */
-  readonly ep: string;
+  /** the command */
+  readonly request: AvroRequest;
   /** ms since 1970 */
-  readonly startedAt: number;
+  readonly receivedAt: number;
+  /** ms since 1970 when a command that changes the device was handed to it; its outcome is unknown if the server dies before the reply */
+  readonly startedAt?: null | { readonly 'long': number } | undefined;
 }
 
 /** Value under observation/<ep><path> in lwm2m.<gateway>.state. */

@@ -1,0 +1,80 @@
+import type { Peer } from '../../lwm2m/coap/transport.ts';
+import { Lifetimes } from './lifetimes.ts';
+import type { Registration, RegistrationChange } from './registration.ts';
+
+/** Time after the lifetime in which a late update still finds its registration (network delay, retransmissions). */
+const GRACE_MS = 5_000;
+
+/** The devices that are registered, by endpoint name and by registration id, with their lifetimes. Bounded by `limit`. */
+export class Registrations {
+  readonly limit: number;
+  readonly #byEndpointName = new Map<string, Registration>();
+  readonly #byId = new Map<string, Registration>();
+  readonly #lifetimes: Lifetimes;
+
+  constructor(limit: number, nowMs: number) {
+    this.limit = limit;
+    this.#lifetimes = new Lifetimes(nowMs);
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  all(): IterableIterator<Registration> {
+    return this.#byId.values();
+  }
+
+  byEndpointName(endpointName: string): Registration | undefined {
+    return this.#byEndpointName.get(endpointName);
+  }
+
+  byId(registrationId: string): Registration | undefined {
+    return this.#byId.get(registrationId);
+  }
+
+  /** True when one more endpoint name would exceed the limit. */
+  isFullFor(endpointName: string): boolean {
+    return this.size >= this.limit && !this.#byEndpointName.has(endpointName);
+  }
+
+  /** Adds a registration in place of an older one of the same endpoint name. @param earliestEndMs a restored one lives at least so long */
+  add(registration: Registration, earliestEndMs = 0): void {
+    const older = this.#byEndpointName.get(registration.endpointName);
+    if (older !== undefined) this.remove(older.registrationId);
+    this.#byEndpointName.set(registration.endpointName, registration);
+    this.#byId.set(registration.registrationId, registration);
+    this.#lifetimes.set(registration.registrationId, Math.max(endOf(registration), earliestEndMs));
+  }
+
+  /** The registration as it is after an update that came from `peer`. */
+  update(registration: Registration, change: RegistrationChange, peer: Peer, nowMs: number): Registration {
+    const updated: Registration = { ...registration, ...change, peer, lastUpdateAtMs: nowMs };
+    this.#byEndpointName.set(updated.endpointName, updated);
+    this.#byId.set(updated.registrationId, updated);
+    this.#lifetimes.set(updated.registrationId, endOf(updated));
+    return updated;
+  }
+
+  remove(registrationId: string): void {
+    const registration = this.#byId.get(registrationId);
+    if (registration === undefined) return;
+    this.#byId.delete(registrationId);
+    this.#byEndpointName.delete(registration.endpointName);
+    this.#lifetimes.delete(registrationId);
+  }
+
+  /** Registrations whose lifetime is over; they are still in, until removed. */
+  takeExpired(nowMs: number): Registration[] {
+    return this.#lifetimes.takeExpired(nowMs).flatMap((id) => this.#byId.get(id) ?? []);
+  }
+
+  /** Puts an expired one back for a while: its end could not be recorded. */
+  postpone(registration: Registration, untilMs: number): void {
+    this.#lifetimes.set(registration.registrationId, untilMs);
+  }
+}
+
+function endOf(registration: Registration): number {
+  return registration.lastUpdateAtMs + registration.lifetimeSeconds * 1_000 + GRACE_MS;
+}
