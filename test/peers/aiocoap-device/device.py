@@ -58,7 +58,8 @@ class AckWatch:
         return not self._under_way and not self._manager._backlogs
 
     def _added(self, message: Any, *_: Any) -> None:
-        if message.mtype is CON and message.code.is_response() and message.opt.observe is not None:
+        # aiocoap numbers the answer to the Observe request 0 and the notifications from 1 on.
+        if message.mtype is CON and message.code.is_response() and message.opt.observe:
             self._under_way[(message.remote, message.mid)] = self.value
             self._counters["sent"] += 1
 
