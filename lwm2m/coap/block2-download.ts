@@ -1,0 +1,61 @@
+import { PlatformError } from '../../common/errors.ts';
+import { type Block, LARGEST_BLOCK_NUMBER, offsetOf } from './block-option.ts';
+import type { ReceivedResponse } from './exchanges.ts';
+
+export interface DownloadParts {
+  readonly bodyBytes: number;
+  /** Asks for one more block: a request without Observe, RFC 7959 §3.4. */
+  next(block: Block): Promise<ReceivedResponse>;
+  /** False when there is no room for so many more bytes. */
+  reserve(bytes: number): boolean;
+}
+
+/**
+ * Gathers a response body whose first block is at hand, RFC 7959 §2.4 and §3.1.
+ * Rejects COAP_BLOCK_FAILED (wrong number, size, code or a changed ETag), COAP_TOO_LARGE, COAP_QUEUE_FULL.
+ */
+export async function downloadBody(first: ReceivedResponse, parts: DownloadParts): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let received = 0;
+  let response = first;
+  for (;;) {
+    const block = checkedBlock(response, first, received);
+    const { payload } = response.message;
+    received += payload.length;
+    checkSize(received, response.options.size2, parts.bodyBytes);
+    if (!parts.reserve(payload.length))
+      throw new PlatformError('COAP_QUEUE_FULL', 'no room for more block-wise bodies');
+    chunks.push(payload);
+    if (!block.more) return Buffer.concat(chunks, received);
+    const number = received / block.sizeBytes;
+    if (!Number.isInteger(number) || number > LARGEST_BLOCK_NUMBER) throw broken('block sizes do not fit', received);
+    response = await parts.next({ number, more: false, sizeBytes: block.sizeBytes });
+  }
+}
+
+function checkedBlock(response: ReceivedResponse, first: ReceivedResponse, received: number): Block {
+  const { block2, etag } = response.options;
+  const { code, payload } = response.message;
+  if (code !== first.message.code) throw broken(`a block was answered ${code}`, received);
+  if (block2 === undefined) throw broken('a block carries no Block2', received);
+  if (offsetOf(block2) !== received) throw broken('a block has the wrong number', received);
+  if (payload.length > block2.sizeBytes || (block2.more && payload.length !== block2.sizeBytes)) {
+    throw broken('a block has the wrong size', received);
+  }
+  const before = first.options.etag;
+  if (before === undefined ? etag !== undefined : etag === undefined || !before.equals(etag)) {
+    throw broken('the resource changed meanwhile', received);
+  }
+  return block2;
+}
+
+function checkSize(received: number, announced: number | undefined, bodyBytes: number): void {
+  if (received <= bodyBytes && (announced ?? 0) <= bodyBytes) return;
+  throw new PlatformError('COAP_TOO_LARGE', `a response body exceeds ${bodyBytes} bytes`, {
+    details: { received, announced },
+  });
+}
+
+function broken(what: string, offset: number): PlatformError {
+  return new PlatformError('COAP_BLOCK_FAILED', `download broke off: ${what}`, { details: { offset } });
+}

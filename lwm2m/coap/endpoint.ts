@@ -1,0 +1,353 @@
+import { randomBytes as systemRandomBytes } from 'node:crypto';
+import { messageOf, PlatformError } from '../../common/errors.ts';
+import type { Log } from '../../common/log.ts';
+import { type Assembly, Block1Assembly } from './block1-assembly.ts';
+import { Block2Bodies, type KeptBody } from './block2-bodies.ts';
+import { ConfirmableSender } from './confirmable-sender.ts';
+import { type CoapCounter, type CoapCounters, createCounters } from './counters.ts';
+import { Exchanges } from './exchanges.ts';
+import { IdleTransfers } from './idle-transfers.ts';
+import { type CoapLimits, DEFAULT_LIMITS } from './limits.ts';
+import {
+  type CoapMessage,
+  decodeMessage,
+  emptyConfirmable,
+  fingerprintOf,
+  frameFault,
+  messageIdOf,
+  messageTypeOf,
+} from './message.ts';
+import { type CoapNotification, NotificationReceiver } from './notification-receiver.ts';
+import { Notifier, type NotifyOutcome, type OutgoingNotification } from './notifier.ts';
+import { type Options, readOptions } from './options.ts';
+import { type PeerState, PeerTable } from './peer-state.ts';
+import { type OutgoingRequest, RequestClient, type RequestOptions } from './request-client.ts';
+import { RequestMemory } from './request-memory.ts';
+import { type RequestHandler, RequestServer } from './request-server.ts';
+import type { CoapResponse } from './responses.ts';
+import { TimerWheel } from './timer-wheel.ts';
+import { TransferSlots } from './transfer-slots.ts';
+import type { Peer, Transport } from './transport.ts';
+import { openUdpTransport } from './udp-transport.ts';
+
+export type { CoapLimits } from './limits.ts';
+export type { CoapNotification } from './notification-receiver.ts';
+export type { NotifyOutcome, OutgoingNotification } from './notifier.ts';
+export type { OutgoingRequest, RequestOptions } from './request-client.ts';
+export type { CoapRequest, Respond } from './request-server.ts';
+export type { CoapResponse, ResponseToSend } from './responses.ts';
+
+export interface CoapEndpointOptions {
+  /** Literal address to bind; default 127.0.0.1. */
+  readonly address?: string | undefined;
+  /** 0, the default, takes any free port. */
+  readonly port?: number | undefined;
+  readonly receiveBufferBytes?: number | undefined;
+  /** Answers through `respond`, now or later. What it throws becomes 5.00. */
+  onRequest: RequestHandler;
+  /** Must settle each one. What it throws leaves the notification unanswered, so that the device repeats it. */
+  onNotification(notification: CoapNotification): void;
+  /** The observed path behind a token; needed to fetch the later blocks of a notification. Undefined: rejected. */
+  pathOfNotification?(peer: Peer, token: Buffer): readonly string[] | undefined;
+  readonly limits?: Partial<CoapLimits> | undefined;
+  /** Milliseconds of a clock that never steps back; default: the process clock. */
+  readonly now?: (() => number) | undefined;
+  /** So many unpredictable bytes; default: the system's. */
+  readonly random?: ((count: number) => Buffer) | undefined;
+  readonly log?: Log | undefined;
+}
+
+const LONGEST_TICK_MS = 50;
+const TICKS_PER_ACK_TIMEOUT = 20;
+
+/** One socket in both roles of CoAP: devices behind NAT are reached through the address they registered from. */
+export class CoapEndpoint {
+  readonly #options: CoapEndpointOptions;
+  readonly #counters = createCounters();
+  readonly #now: () => number;
+  readonly #wheel: TimerWheel;
+  readonly #peers: PeerTable;
+  readonly #memory: RequestMemory;
+  readonly #sender: ConfirmableSender;
+  readonly #exchanges: Exchanges;
+  readonly #assemblies: IdleTransfers<Assembly>;
+  readonly #bodies: IdleTransfers<KeptBody>;
+  readonly #client: RequestClient;
+  readonly #server: RequestServer;
+  readonly #receiver: NotificationReceiver;
+  readonly #notifier: Notifier;
+  #transport: Transport | undefined;
+  #interval: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  private constructor(options: CoapEndpointOptions) {
+    this.#options = options;
+    const limits: CoapLimits = { ...DEFAULT_LIMITS, ...options.limits };
+    const counters = this.#counters;
+    const now = options.now ?? (() => performance.now());
+    const randomBytes = options.random ?? systemRandomBytes;
+    const { log } = options;
+    const send = (datagram: Buffer, peer: Peer): void => this.#send(datagram, peer);
+    const tickMs = Math.max(1, Math.min(LONGEST_TICK_MS, limits.ackTimeoutMs / TICKS_PER_ACK_TIMEOUT));
+    const wheel = new TimerWheel(tickMs, now());
+    const memory = new RequestMemory(limits);
+    const peers = new PeerTable(limits, memory, () => randomBytes(2).readUInt16BE());
+    const randomFraction = (): number => randomBytes(4).readUInt32BE() / 2 ** 32;
+    const sender = new ConfirmableSender({ limits, counters, wheel, now, randomFraction, send });
+    const exchanges = new Exchanges({ limits, peers, sender, wheel, now });
+    const slots = new TransferSlots(limits);
+    this.#assemblies = new IdleTransfers<Assembly>(slots, wheel, limits.transferIdleMs);
+    this.#bodies = new IdleTransfers<KeptBody>(slots, wheel, limits.transferIdleMs);
+    const bodies = new Block2Bodies(this.#bodies);
+    const assembly = new Block1Assembly(this.#assemblies, limits.bodyBytes);
+    const client = new RequestClient({ limits, exchanges, slots, now, randomBytes });
+    this.#server = new RequestServer({
+      limits,
+      counters,
+      memory,
+      assembly,
+      bodies,
+      sender,
+      wheel,
+      now,
+      log,
+      handler: (request, respond) => options.onRequest(request, respond),
+      send,
+    });
+    this.#receiver = new NotificationReceiver({
+      limits,
+      counters,
+      log,
+      onNotification: (notification) => options.onNotification(notification),
+      pathOfNotification: (peer, token) => options.pathOfNotification?.(peer, token),
+      fetchRest: (peer, path, first) => client.fetchRest(peer, path, first),
+      send,
+    });
+    this.#notifier = new Notifier({ limits, peers, sender, bodies, wheel, send });
+    this.#now = now;
+    this.#wheel = wheel;
+    this.#memory = memory;
+    this.#peers = peers;
+    this.#sender = sender;
+    this.#exchanges = exchanges;
+    this.#client = client;
+  }
+
+  /** Rejects TRANSPORT_BIND. */
+  static async open(options: CoapEndpointOptions): Promise<CoapEndpoint> {
+    const endpoint = new CoapEndpoint(options);
+    await endpoint.#start();
+    return endpoint;
+  }
+
+  get localPort(): number {
+    return this.#transport?.localPort ?? 0;
+  }
+
+  get localAddress(): string {
+    return this.#transport?.localAddress ?? '';
+  }
+
+  get counters(): Readonly<Record<CoapCounter, number>> {
+    return this.#counters;
+  }
+
+  /** What is held now: for metrics and for tests of leaks. */
+  get held(): Readonly<Record<'peers' | 'transmissions' | 'requests' | 'notifications' | 'transfers', number>> {
+    return {
+      peers: this.#peers.size,
+      transmissions: this.#sender.total,
+      requests: this.#memory.entries,
+      notifications: this.#receiver.unsettled,
+      transfers: this.#assemblies.size + this.#bodies.size,
+    };
+  }
+
+  /**
+   * Resolves with any response, 4.xx and 5.xx included.
+   * Rejects COAP_TIMEOUT, COAP_RESET, COAP_QUEUE_FULL, COAP_CANCELLED, COAP_BLOCK_FAILED, COAP_TOO_LARGE, and
+   * COAP_MALFORMED for a response that may not be used (unknown critical option).
+   */
+  async request(peer: Peer, request: OutgoingRequest, options?: RequestOptions): Promise<CoapResponse> {
+    this.#checkOpen();
+    return await this.#client.request(peer, request, options);
+  }
+
+  /** Rejects COAP_TIMEOUT when never acknowledged, COAP_QUEUE_FULL, COAP_TOO_LARGE, COAP_CANCELLED. */
+  async notify(peer: Peer, notification: OutgoingNotification): Promise<NotifyOutcome> {
+    this.#checkOpen();
+    return await this.#notifier.notify(peer, notification);
+  }
+
+  /** Whether the peer shows any sign of life at its CoAP port, RFC 7252 §4.3. */
+  async ping(peer: Peer, timeoutMs = Infinity): Promise<boolean> {
+    this.#checkOpen();
+    const state = this.#peers.obtain(peer, this.#wheel.nowMs);
+    if (state === undefined) throw new PlatformError('COAP_QUEUE_FULL', `no room for ${peer.key}`);
+    const messageId = state.nextMessageId();
+    const outcome = await new Promise((resolve) => {
+      const transmission = this.#sender.submit(state, messageId, emptyConfirmable(messageId), (o) => {
+        this.#wheel.cancel(timer);
+        resolve(o);
+      });
+      const end = (): void => this.#sender.settle(transmission, 'cancelled');
+      const timer = timeoutMs === Infinity ? undefined : this.#wheel.schedule(this.#now(), timeoutMs, end);
+    });
+    return outcome === 'reset' || outcome === 'acknowledged';
+  }
+
+  /** Drops what waits for or comes from this peer; requests reject COAP_CANCELLED. Duplicates stay known. */
+  forget(peer: Peer): void {
+    const state = this.#peers.find(peer);
+    if (state !== undefined) this.#cancelAll(state);
+    this.#assemblies.removePeer(peer.key);
+    this.#bodies.removePeer(peer.key);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#interval);
+    for (const state of this.#peers.values()) this.#cancelAll(state);
+    await this.#transport?.close();
+  }
+
+  async #start(): Promise<void> {
+    const { address, port, receiveBufferBytes } = this.#options;
+    this.#transport = await openUdpTransport({
+      ...(address === undefined ? {} : { address }),
+      ...(port === undefined ? {} : { port }),
+      ...(receiveBufferBytes === undefined ? {} : { receiveBufferBytes }),
+      onDatagram: (datagram, peer) => this.#guard(() => this.#receive(datagram, peer)),
+      onError: (error) => {
+        this.#counters.sendErrors++;
+        this.#options.log?.debug({ err: error.message }, 'a datagram was refused by the system');
+      },
+    });
+    this.#interval = setInterval(() => this.#tick(), this.#wheel.tickMs);
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new PlatformError('COAP_CANCELLED', 'the endpoint is closed');
+  }
+
+  #tick(): void {
+    this.#wheel.advance(this.#now(), (fire) => this.#guard(fire));
+    this.#peers.sweep(this.#wheel.nowMs, this.#wheel.tickMs);
+  }
+
+  /** Nothing that arrives may end the process. */
+  #guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#counters.internalFailures++;
+      this.#options.log?.error({ err: messageOf(error) }, 'a datagram or deadline could not be handled');
+    }
+  }
+
+  #send(datagram: Buffer, peer: Peer): void {
+    this.#counters.datagramsOut++;
+    this.#transport?.send(datagram, peer);
+  }
+
+  #cancelAll(state: PeerState): void {
+    this.#exchanges.failAll(state);
+    for (const waiting of [...(state.waiting ?? [])]) this.#sender.settle(waiting, 'cancelled');
+    if (state.inFlight !== undefined) this.#sender.settle(state.inFlight, 'cancelled');
+  }
+
+  #receive(datagram: Buffer, peer: Peer): void {
+    const counters = this.#counters;
+    counters.datagramsIn++;
+    if (this.#closed) return;
+    const fault = frameFault(datagram);
+    if (fault !== undefined) {
+      counters.malformed++;
+      if (fault === 'format' && messageTypeOf(datagram) === 'CON')
+        this.#receiver.sendReset(messageIdOf(datagram), peer);
+      return;
+    }
+    const message = decodeMessage(datagram);
+    if (message.type === 'ACK') this.#onAcknowledgement(message, peer);
+    else if (message.type === 'RST') this.#onReset(message, peer);
+    else if (message.code === '0.00') this.#onEmpty(message, peer);
+    else this.#onContent(message, datagram, peer);
+  }
+
+  /** Ping: an empty confirmable message is answered with a Reset, RFC 7252 §4.3; a non-confirmable one has no meaning. */
+  #onEmpty(message: CoapMessage, peer: Peer): void {
+    this.#counters.pingsIn++;
+    if (message.type === 'CON') this.#receiver.sendReset(message.messageId, peer);
+  }
+
+  #onContent(message: CoapMessage, datagram: Buffer, peer: Peer): void {
+    const state = this.#peers.obtain(peer, this.#wheel.nowMs);
+    if (state === undefined) this.#counters.droppedAtPeerLimit++;
+    else if (message.code.startsWith('0.')) this.#server.receive(state, message, datagram);
+    else this.#onResponse(state, message, datagram);
+  }
+
+  /** A response in a message of its own: separate, or a notification. */
+  #onResponse(state: PeerState, message: CoapMessage, datagram: Buffer): void {
+    const fingerprint = fingerprintOf(datagram);
+    if (this.#receiver.repeated(state, message, fingerprint)) return;
+    const options = readOptions(message.options);
+    if (options.badCritical || options.badBlock) {
+      this.#receiver.settleNow(state, message, fingerprint, 'rejected');
+      this.#refuseResponse(state, message);
+      return;
+    }
+    const exchange = this.#exchanges.find(state, message.token);
+    if (exchange === undefined) {
+      this.#receiver.receive(state, message, options, fingerprint);
+      return;
+    }
+    this.#receiver.settleNow(state, message, fingerprint, 'acknowledged');
+    this.#counters.responsesIn++;
+    this.#exchanges.complete(exchange, { message, options });
+  }
+
+  /** A critical option that we do not know forbids to use the response, RFC 7252 §5.4.1. */
+  #refuseResponse(state: PeerState, message: CoapMessage): void {
+    this.#counters.badCriticalOptions++;
+    const exchange = this.#exchanges.find(state, message.token);
+    if (exchange === undefined) return;
+    this.#exchanges.fail(exchange, new PlatformError('COAP_MALFORMED', 'the response has an unusable critical option'));
+  }
+
+  /** Empty, or with the response in it: that must match by message id and by token, RFC 7252 §5.3.2. */
+  #onAcknowledgement(message: CoapMessage, peer: Peer): void {
+    this.#counters.acknowledgementsIn++;
+    const state = this.#peers.find(peer);
+    const transmission = this.#sender.inFlight(state, message.messageId);
+    if (state === undefined || transmission === undefined) {
+      this.#counters.unmatchedAcknowledgements++;
+    } else if (message.code === '0.00') {
+      this.#sender.settle(transmission, 'acknowledged');
+    } else {
+      const exchange = this.#exchanges.find(state, message.token);
+      if (exchange?.transmission !== transmission) this.#counters.unmatchedResponses++;
+      else this.#onPiggybacked(state, message, readOptions(message.options));
+    }
+  }
+
+  #onPiggybacked(state: PeerState, message: CoapMessage, options: Options): void {
+    if (options.badCritical || options.badBlock || message.code.startsWith('0.')) {
+      this.#refuseResponse(state, message);
+      return;
+    }
+    this.#counters.responsesIn++;
+    const exchange = this.#exchanges.find(state, message.token);
+    if (exchange !== undefined) this.#exchanges.complete(exchange, { message, options });
+  }
+
+  #onReset(message: CoapMessage, peer: Peer): void {
+    this.#counters.resetsIn++;
+    const transmission = this.#sender.inFlight(this.#peers.find(peer), message.messageId);
+    if (transmission === undefined || message.code !== '0.00') this.#counters.unmatchedAcknowledgements++;
+    else this.#sender.settle(transmission, 'reset');
+  }
+}
+
+export type { CoapCounters };

@@ -1,0 +1,86 @@
+import { PlatformError } from '../../common/errors.ts';
+import { type Block2Bodies, cutBlock } from './block2-bodies.ts';
+import type { ConfirmableSender, Outcome } from './confirmable-sender.ts';
+import { transferKey } from './idle-transfers.ts';
+import type { CoapLimits } from './limits.ts';
+import { asBuffer, encodeMessage } from './message.ts';
+import type { PeerState, PeerTable } from './peer-state.ts';
+import { type ResponseToSend, responseOptions } from './responses.ts';
+import type { TimerWheel } from './timer-wheel.ts';
+import type { Peer } from './transport.ts';
+
+/** A notification of ours, in the role of the observed device. */
+export interface OutgoingNotification {
+  /** Of the request that asked for it. */
+  readonly token: Uint8Array;
+  /** Default 2.05. */
+  readonly code?: string | undefined;
+  /** 24 bits, counting up. */
+  readonly observe: number;
+  readonly confirmable: boolean;
+  readonly contentFormat?: number | undefined;
+  readonly payload: Uint8Array;
+  /** The observed resource: under it the later blocks of a long payload are served. */
+  readonly path: readonly string[];
+}
+
+export type NotifyOutcome = 'acknowledged' | 'reset' | 'sent';
+
+export interface NotifierParts {
+  readonly limits: CoapLimits;
+  readonly peers: PeerTable;
+  readonly sender: ConfirmableSender;
+  readonly bodies: Block2Bodies;
+  readonly wheel: TimerWheel;
+  send(datagram: Buffer, peer: Peer): void;
+}
+
+/** Sends notifications, RFC 7641 §4. */
+export class Notifier {
+  readonly #parts: NotifierParts;
+
+  constructor(parts: NotifierParts) {
+    this.#parts = parts;
+  }
+
+  /** Rejects COAP_TIMEOUT, COAP_QUEUE_FULL, COAP_TOO_LARGE, COAP_CANCELLED. A non-confirmable one is `sent` at once. */
+  async notify(peer: Peer, notification: OutgoingNotification): Promise<NotifyOutcome> {
+    const { peers, wheel, sender } = this.#parts;
+    const state = peers.obtain(peer, wheel.nowMs);
+    if (state === undefined)
+      throw new PlatformError('COAP_QUEUE_FULL', `no room for another peer, ${peers.size} are known`);
+    const messageId = state.nextMessageId();
+    const datagram = this.#encode(state, messageId, notification);
+    if (!notification.confirmable) {
+      this.#parts.send(datagram, peer);
+      return 'sent';
+    }
+    const outcome = await new Promise<Outcome>((resolve) => sender.submit(state, messageId, datagram, resolve));
+    if (outcome === 'timeout') throw new PlatformError('COAP_TIMEOUT', `no acknowledgement from ${peer.key}`);
+    if (outcome === 'cancelled')
+      throw new PlatformError('COAP_CANCELLED', `the notification to ${peer.key} was withdrawn`);
+    return outcome;
+  }
+
+  #encode(state: PeerState, messageId: number, notification: OutgoingNotification): Buffer {
+    const { code = '2.05', observe, contentFormat } = notification;
+    const payload = asBuffer(notification.payload);
+    const token = asBuffer(notification.token);
+    const type = notification.confirmable ? 'CON' : 'NON';
+    const response: ResponseToSend = { code, observe, contentFormat };
+    const { blockSizeBytes, bodyBytes } = this.#parts.limits;
+    if (payload.length <= blockSizeBytes) {
+      const { options } = responseOptions(response);
+      return encodeMessage({ type, code, messageId, token, options, payload });
+    }
+    if (payload.length > bodyBytes)
+      throw new PlatformError('COAP_TOO_LARGE', `${payload.length} bytes exceed ${bodyBytes}`);
+    const key = transferKey(state.peer.key, 'GET', notification.path, []);
+    const { etag } = this.#parts.bodies.keep(key, state.peer.key, response, payload);
+    const cut = cutBlock(payload, undefined, blockSizeBytes)!; // block 0 of a body is always there
+    const { options } = responseOptions({ ...response, etag })
+      .block('Block2', cut.block)
+      .uint('Size2', payload.length);
+    return encodeMessage({ type, code, messageId, token, options, payload: cut.chunk });
+  }
+}

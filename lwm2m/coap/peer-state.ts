@@ -1,0 +1,110 @@
+import type { Transmission } from './confirmable-sender.ts';
+import type { Exchange } from './exchanges.ts';
+import type { CoapLimits } from './limits.ts';
+import type { NotificationMemory } from './notification-memory.ts';
+import type { RequestMemory, RequestsOfPeer } from './request-memory.ts';
+import type { Peer } from './transport.ts';
+
+/** All that is known of one peer. Each part is made when first needed and belongs to the class that its type names. */
+export class PeerState {
+  readonly peer: Peer;
+  lastActiveAtMs: number;
+  inFlight: Transmission | undefined = undefined;
+  waiting: Transmission[] | undefined = undefined;
+  exchanges: Map<string, Exchange> | undefined = undefined;
+  requests: RequestsOfPeer | undefined = undefined;
+  notifications: NotificationMemory | undefined = undefined;
+  #messageId: number;
+
+  constructor(peer: Peer, firstMessageId: number, nowMs: number) {
+    this.peer = peer;
+    this.#messageId = firstMessageId;
+    this.lastActiveAtMs = nowMs;
+  }
+
+  /** Message ids count up per peer from a random start, RFC 7252 §4.4. */
+  nextMessageId(): number {
+    const messageId = this.#messageId;
+    this.#messageId = (messageId + 1) & 0xffff;
+    return messageId;
+  }
+
+  get outgoing(): number {
+    return (this.inFlight === undefined ? 0 : 1) + (this.waiting?.length ?? 0) + (this.exchanges?.size ?? 0);
+  }
+
+  /** Nothing is under way and nothing remembered can still be repeated. */
+  isIdle(nowMs: number, exchangeLifetimeMs: number): boolean {
+    return (
+      nowMs - this.lastActiveAtMs > exchangeLifetimeMs &&
+      this.outgoing === 0 &&
+      (this.notifications?.unsettled ?? 0) === 0
+    );
+  }
+}
+
+/** One sweep over all peers takes about so long, a few at every tick. */
+const SWEEP_MS = 30_000;
+
+/** The peers that are or were lately in contact. Silent ones go away, so a fleet that comes and goes leaves nothing. */
+export class PeerTable {
+  readonly #limits: CoapLimits;
+  readonly #memory: RequestMemory;
+  readonly #randomMessageId: () => number;
+  readonly #peers = new Map<string, PeerState>();
+  #hand: IterableIterator<PeerState> = this.#peers.values();
+
+  constructor(limits: CoapLimits, memory: RequestMemory, randomMessageId: () => number) {
+    this.#limits = limits;
+    this.#memory = memory;
+    this.#randomMessageId = randomMessageId;
+  }
+
+  get size(): number {
+    return this.#peers.size;
+  }
+
+  find(peer: Peer): PeerState | undefined {
+    return this.#peers.get(peer.key);
+  }
+
+  /** Undefined at the limit of peers. */
+  obtain(peer: Peer, nowMs: number): PeerState | undefined {
+    const known = this.#peers.get(peer.key);
+    if (known !== undefined) {
+      known.lastActiveAtMs = nowMs;
+      return known;
+    }
+    if (this.#peers.size >= this.#limits.peers) return undefined;
+    const state = new PeerState(peer, this.#randomMessageId(), nowMs);
+    this.#peers.set(peer.key, state);
+    return state;
+  }
+
+  values(): IterableIterator<PeerState> {
+    return this.#peers.values();
+  }
+
+  /** Looks at the share of peers that one tick is due. */
+  sweep(nowMs: number, tickMs: number): void {
+    const share = Math.ceil((this.#peers.size * tickMs) / Math.min(SWEEP_MS, this.#limits.exchangeLifetimeMs / 2));
+    for (let looked = 0; looked < share; looked++) {
+      const next = this.#hand.next();
+      if (next.done === true) {
+        this.#hand = this.#peers.values();
+        return;
+      }
+      this.#tidy(next.value, nowMs);
+    }
+  }
+
+  #tidy(state: PeerState, nowMs: number): void {
+    if (state.requests !== undefined) {
+      this.#memory.forgetExpired(state.requests, nowMs);
+      if (state.requests.size === 0) state.requests = undefined;
+    }
+    if (state.isIdle(nowMs, this.#limits.exchangeLifetimeMs) && state.requests === undefined) {
+      this.#peers.delete(state.peer.key);
+    }
+  }
+}

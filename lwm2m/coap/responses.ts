@@ -1,0 +1,57 @@
+import type { ReceivedResponse } from './exchanges.ts';
+import type { CoapOption } from './message.ts';
+import { OptionList } from './options.ts';
+import type { Peer } from './transport.ts';
+
+/** The answer to a request of ours, its body whole. */
+export interface CoapResponse {
+  /** E.g. `2.05`. */
+  readonly code: string;
+  readonly token: Buffer;
+  readonly contentFormat?: number | undefined;
+  readonly observe?: number | undefined;
+  readonly locationPath: readonly string[];
+  readonly maxAgeSeconds?: number | undefined;
+  readonly etag?: Buffer | undefined;
+  readonly payload: Buffer;
+  readonly peer: Peer;
+}
+
+/** What a request handler answers. A payload longer than a block is served block-wise. */
+export interface ResponseToSend {
+  readonly code: string;
+  readonly payload?: Uint8Array | undefined;
+  readonly contentFormat?: number | undefined;
+  readonly locationPath?: readonly string[] | undefined;
+  readonly locationQuery?: readonly string[] | undefined;
+  readonly observe?: number | undefined;
+  readonly maxAgeSeconds?: number | undefined;
+  readonly etag?: Uint8Array | undefined;
+}
+
+export function toCoapResponse(peer: Peer, token: Buffer, { message, options }: ReceivedResponse): CoapResponse {
+  return {
+    code: message.code,
+    token,
+    contentFormat: options.contentFormat,
+    observe: options.observe,
+    locationPath: options.locationPath,
+    maxAgeSeconds: options.maxAgeSeconds,
+    etag: options.etag,
+    payload: message.payload,
+    peer,
+  };
+}
+
+/** All but the block options. */
+export function responseOptions(response: ResponseToSend): OptionList {
+  return new OptionList()
+    .bytes('ETag', response.etag)
+    .uint('Observe', response.observe)
+    .texts('Location-Path', response.locationPath)
+    .uint('Content-Format', response.contentFormat)
+    .uint('Max-Age', response.maxAgeSeconds)
+    .texts('Location-Query', response.locationQuery);
+}
+
+export const NO_OPTIONS: readonly CoapOption[] = Object.freeze([]);
