@@ -22,7 +22,7 @@ const BLANKS = /[ \t\r\n]*/y;
 const URL = /[!#-;=?-[\]_a-z~]*/y; // characters of a URI (RFC 3986 §2)
 const PARAMETER_NAME = /[!#$&+\-.^_`|~0-9A-Za-z]+\*?/y; // parmname, ext-name-star
 const PTOKEN = /[!#-+\--:<-[\]-~]+/y;
-const QUOTED = /(?:[^"\\\p{Cc}]|\t|\\[^\p{Cc}])*/uy; // qdtext and quoted-pair
+const QUOTED = /(?:[^"\\\p{Cc}\p{Cs}]|\t|\\[^\p{Cc}\p{Cs}])*/uy; // qdtext and quoted-pair
 
 /** Parses a whole text; "" holds no link. Of a repeated attribute the first counts. Throws LWM2M_LINK_FORMAT with the position. */
 export function parseLinkFormat(text: string): WebLink[] {
@@ -114,7 +114,7 @@ function formatAttribute(name: string, value: string | null): string {
   if (value === null) return name;
   if (!ALWAYS_QUOTED.has(name) && matchesWhole(PTOKEN, value)) return `${name}=${value}`;
   const escaped = value.replace(/["\\]/g, '\\$&');
-  if (!matchesWhole(QUOTED, escaped)) throw linkFault(0, `the value of ${name} has a control character`);
+  if (!matchesWhole(QUOTED, escaped)) throw linkFault(0, `the value of ${name} has a character that is not allowed`);
   return `${name}="${escaped}"`;
 }
 

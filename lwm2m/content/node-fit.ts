@@ -10,6 +10,7 @@ export function assertNodeAt(node: Lwm2mNode, path: Lwm2mPath): void {
   const id = idAt(node, path);
   if (id === undefined) throw contentFault({ path }, `a node of kind ${node.kind} does not fit this path`);
   if (node.id !== id) throw contentFault({ path }, `the node has id ${node.id}`);
+  assertIds([node], path);
   if (node.kind === 'object') {
     assertIds(node.instances, path);
     for (const instance of node.instances) assertResources(instance.resources, path);

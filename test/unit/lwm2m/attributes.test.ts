@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { attributeSegments, formatAttributes, parseAttributes } from '../../../lwm2m/attributes.ts';
+
+describe('notification attributes', () => {
+  const both = [
+    ['pmin=10&pmax=60', { pmin: 10, pmax: 60 }],
+    ['pmin=0', { pmin: 0 }],
+    ['gt=-1.5&lt=25.25&st=0.5', { gt: -1.5, lt: 25.25, st: 0.5 }],
+    ['epmin=1&epmax=2&edge=1&con=0&hqmax=5', { epmin: 1, epmax: 2, edge: 1, con: 0, hqmax: 5 }],
+    ['pmin&gt=3', { pmin: null, gt: 3 }],
+    ['pmax=4294967295', { pmax: 4294967295 }],
+  ] as const;
+  for (const [text, attributes] of both) {
+    it(`reads and writes ${text}`, () => {
+      assert.deepEqual(parseAttributes(text), attributes);
+      assert.equal(formatAttributes(attributes), text);
+    });
+  }
+
+  it('takes any order and any decimal, and writes its own', () => {
+    assert.deepEqual(parseAttributes('gt=1e3&pmin=007'), { gt: 1000, pmin: 7 });
+    assert.deepEqual(attributeSegments({ st: 1e-7, pmin: 1 }), ['pmin=1', 'st=0.0000001']);
+  });
+
+  const refused = [
+    '',
+    '&',
+    'pmin=',
+    'pmin=-1',
+    'pmin=1.5',
+    'pmin= 1',
+    'pmin=0x10',
+    'pmin=4294967296',
+    'pmin=1=2',
+    '=1',
+  ];
+  const alsoRefused = [
+    'pmin=1&pmin=2',
+    'pmin=1&',
+    'PMIN=1',
+    'dim=2',
+    'ver=1.0',
+    'toString=1',
+    'gt=',
+    'gt=NaN',
+    'gt=1e999',
+  ];
+  for (const text of [
+    ...refused,
+    ...alsoRefused,
+    'gt=,5',
+    'st=-1',
+    'edge=2',
+    'con=true',
+    'pmin=1;pmax=2',
+    '__proto__=1',
+  ]) {
+    it(`refuses ${JSON.stringify(text)}`, () => {
+      assert.throws(() => parseAttributes(text), { code: 'LWM2M_ATTRIBUTES' });
+    });
+  }
+
+  it('refuses a text of any length at once', () => {
+    assert.throws(() => parseAttributes('pmin=1&'.repeat(1_000_000)), { code: 'LWM2M_ATTRIBUTES' });
+    assert.throws(() => parseAttributes(`gt=${'9'.repeat(10_000_000)}`), { code: 'LWM2M_ATTRIBUTES' });
+  }).timeout(1000);
+
+  it('does not write a value out of range', () => {
+    for (const attributes of [{ pmin: -1 }, { pmax: 1.5 }, { gt: Number.NaN }, { edge: 2 }]) {
+      assert.throws(() => formatAttributes(attributes), { code: 'LWM2M_ATTRIBUTES' });
+    }
+  });
+});

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { CORE_OBJECTS, coreObjectModels } from '../../../../lwm2m/model/core-objects.ts';
+import { defineObject } from '../../../../lwm2m/model/definition.ts';
+import { type ObjectModel, ObjectModels, type ResourceModel } from '../../../../lwm2m/model/object-models.ts';
+import { readVectors } from '../../../vectors/lwm2m-vectors.ts';
+
+const modelOf = (id: number, version: string, name = 'n'): ObjectModel =>
+  defineObject({ id, name, version, occurrence: 'SO', description: '' }, []);
+
+describe('object models', () => {
+  const models = new ObjectModels([
+    modelOf(9, '1.0'),
+    modelOf(3, '1.2'),
+    modelOf(3, '2.0'),
+    modelOf(3, '1.10'),
+    modelOf(3, '1.1'),
+  ]);
+
+  it('gives the newest version where none is asked for', () => assert.equal(models.object(3)?.version, '2.0'));
+
+  it('gives the version asked for, or the newest of the same major version', () => {
+    const asked = ['1.1', '1.2', '1.10', '1.0', '1.99', '2.0', '2.1', '3.0', '', 'x', '1'];
+    const found = ['1.1', '1.2', '1.10', '1.10', '1.10', '2.0', '2.0', undefined, undefined, undefined, '1.10'];
+    assert.deepEqual(
+      asked.map((version) => models.object(3, version)?.version),
+      found,
+    );
+  });
+
+  it('knows nothing of other objects', () => {
+    assert.equal(models.object(4), undefined);
+    assert.equal(models.object(4, '1.0'), undefined);
+    assert.equal(models.resource(4, 0), undefined);
+    assert.equal(models.resource(3, 0), undefined);
+  });
+
+  it('lists all by id, newest first', () => {
+    const listed = models.all().map((model) => `${model.id} ${model.version}`);
+    assert.deepEqual(listed, ['3 2.0', '3 1.10', '3 1.2', '3 1.1', '9 1.0']);
+  });
+
+  it('lets a later definition replace an earlier one', () => {
+    assert.equal(new ObjectModels([modelOf(3, '1.0', 'old'), modelOf(3, '1.0', 'new')]).object(3)?.name, 'new');
+  });
+
+  it('refuses a version out of form', () => {
+    for (const version of ['', '1', '1.', '1.0.0', 'v1.0', '1.x']) {
+      assert.throws(() => new ObjectModels([modelOf(3, version)]), { code: 'LWM2M_MODEL' });
+    }
+  });
+});
+
+describe('the core objects', () => {
+  const { sha256, source } = readVectors<{ source: string; sha256: Record<string, string> }>('object-models');
+
+  for (const [id, digest] of Object.entries(sha256)) {
+    it(`object ${id} is as ${source} has it`, () => {
+      const model = coreObjectModels().object(Number(id));
+      assert.ok(model);
+      assert.equal(createHash('sha256').update(canonicalLines(model).join('\n')).digest('hex'), digest);
+    });
+  }
+
+  it('are objects 0 to 7, 3303 and 26241, each resource id once and all described', () => {
+    assert.deepEqual(
+      coreObjectModels()
+        .all()
+        .map((model) => model.id),
+      [0, 1, 2, 3, 4, 5, 6, 7, 3303, 26241],
+    );
+    for (const model of CORE_OBJECTS) {
+      const resources = [...model.resources.values()];
+      assert.ok(model.description !== '' && resources.every((resource) => resource.description !== ''), model.name);
+      assert.ok(
+        resources.every((resource) => (resource.type === undefined) === (resource.operations === 'E')),
+        model.name,
+      );
+    }
+  });
+
+  it('have the Modbus object of zeelos', () => {
+    const modbus = coreObjectModels().object(26241);
+    assert.ok(modbus);
+    assert.deepEqual(canonicalLines(modbus), [
+      '##|26241|Modbus|1.0|Multiple|Optional',
+      '26251|Holding Register|RW|S|M|INTEGER||',
+      '26252|Input Register|R|S|M|INTEGER||',
+      '26253|Coil|RW|S|M|BOOLEAN||',
+      '26254|Discrete Input|R|S|M|BOOLEAN||',
+      '26255|Holding Registers|RW|M|M|INTEGER||',
+      '26256|Input Registers|R|M|M|INTEGER||',
+      '26257|Coils|RW|M|M|BOOLEAN||',
+      '26258|Discrete Inputs|R|M|M|BOOLEAN||',
+    ]);
+  });
+});
+
+/** The form that test/vectors/object-models.json describes. */
+function canonicalLines(model: ObjectModel): string[] {
+  const head = ['##', model.id, model.name, model.version, model.multiple ? 'Multiple' : 'Single'];
+  const resources = [...model.resources.values()].sort((a, b) => a.id - b.id);
+  return [[...head, model.mandatory ? 'Mandatory' : 'Optional'].join('|'), ...resources.map(canonicalLine)];
+}
+
+function canonicalLine(model: ResourceModel): string {
+  const type = model.unsigned ? `UNSIGNED ${model.type}` : (model.type ?? '');
+  const occurrence = [model.multiple ? 'M' : 'S', model.mandatory ? 'M' : 'O'];
+  return [model.id, model.name, model.operations, ...occurrence, type, model.range, model.units].join('|');
+}
