@@ -1,6 +1,5 @@
-import type { Peer } from '../../lwm2m/coap/transport.ts';
 import { Lifetimes } from './lifetimes.ts';
-import type { Registration, RegistrationChange } from './registration.ts';
+import type { Registration } from './registration.ts';
 
 /** Time after the lifetime in which a late update still finds its registration (network delay, retransmissions). */
 const GRACE_MS = 5_000;
@@ -47,13 +46,11 @@ export class Registrations {
     this.#lifetimes.set(registration.registrationId, Math.max(endOf(registration), earliestEndMs));
   }
 
-  /** The registration as it is after an update that came from `peer`. */
-  update(registration: Registration, change: RegistrationChange, peer: Peer, nowMs: number): Registration {
-    const updated: Registration = { ...registration, ...change, peer, lastUpdateAtMs: nowMs };
+  /** Puts the updated registration in place of the one with its id. */
+  replace(updated: Registration): void {
     this.#byEndpointName.set(updated.endpointName, updated);
     this.#byId.set(updated.registrationId, updated);
     this.#lifetimes.set(updated.registrationId, endOf(updated));
-    return updated;
   }
 
   remove(registrationId: string): void {

@@ -1,0 +1,111 @@
+import type { CommittingProducer, OnCommitted, OutgoingRecord } from '../../common/kafka/committing-producer.ts';
+import { encodeChecked, encoderFor } from '../../common/records.ts';
+import type { SchemaSnapshot } from '../../common/schema-registry.ts';
+import type { FrameEncoder } from '../../schemas/codec.ts';
+import type {
+  AvroKey,
+  AvroRegistrationResponse,
+  AvroResponse,
+  AvroResponseObserve,
+  ServerState,
+} from '../../schemas/generated/records.ts';
+import { TOPICS } from '../../schemas/topics.ts';
+
+/** Endpoint names whose encoded key is kept, so that a busy device costs no key encoding; the oldest goes first. */
+const KEPT_KEYS = 20_000;
+
+/**
+ * Makes the gateway's records and hands them to the producer, which keeps one order for all: what is appended first is committed first.
+ * Everything throws what `CommittingProducer.append` throws, and AVRO_INVALID.
+ */
+export class Outbox {
+  readonly #producer: CommittingProducer;
+  readonly #topics: {
+    readonly registrations: string;
+    readonly observations: string;
+    readonly replies: string;
+    readonly requests: string;
+    readonly state: string;
+  };
+  readonly #key: FrameEncoder<AvroKey>;
+  readonly #registration: FrameEncoder<AvroRegistrationResponse>;
+  readonly #observation: FrameEncoder<AvroResponseObserve>;
+  readonly #reply: FrameEncoder<AvroResponse>;
+  readonly #state: FrameEncoder<ServerState>;
+  readonly #keys = new Map<string, Buffer>();
+
+  constructor(gatewayId: string, snapshot: SchemaSnapshot, producer: CommittingProducer) {
+    this.#producer = producer;
+    const nameOf = (topic: keyof typeof TOPICS) => TOPICS[topic].nameFor(gatewayId);
+    this.#topics = {
+      registrations: nameOf('registrations'),
+      observations: nameOf('observations'),
+      replies: nameOf('replies'),
+      requests: nameOf('requests'),
+      state: nameOf('state'),
+    };
+    this.#key = encoderFor(snapshot, `${this.#topics.observations}-key`, 'io.zeelos.leshan.avro.AvroKey');
+    this.#registration = encoderFor(snapshot, `${this.#topics.registrations}-value`, TOPICS.registrations.value);
+    this.#observation = encoderFor(snapshot, `${this.#topics.observations}-value`, TOPICS.observations.value);
+    this.#reply = encoderFor(snapshot, `${this.#topics.replies}-value`, TOPICS.replies.value);
+    this.#state = encoderFor(snapshot, `${this.#topics.state}-value`, TOPICS.state.value);
+  }
+
+  /** Milliseconds that Kafka has taken nothing although something waits; 0 when all is well. */
+  failingForMs(nowMs: number): number {
+    return this.#producer.failingForMs(nowMs);
+  }
+
+  /** All or none, in this order; `onCommitted` tells of the last. */
+  appendAll(records: readonly OutgoingRecord[], onCommitted?: OnCommitted): void {
+    this.#producer.appendAll(records, onCommitted);
+  }
+
+  append(record: OutgoingRecord, onCommitted?: OnCommitted): void {
+    this.#producer.append(record, onCommitted);
+  }
+
+  async commit(...records: readonly OutgoingRecord[]): Promise<void> {
+    await this.#producer.commit(...records);
+  }
+
+  registration(endpointName: string, record: AvroRegistrationResponse): OutgoingRecord {
+    return {
+      topic: this.#topics.registrations,
+      key: this.#keyOf(endpointName),
+      value: encodeChecked(this.#registration, record),
+    };
+  }
+
+  observation(endpointName: string, record: AvroResponseObserve): OutgoingRecord {
+    return {
+      topic: this.#topics.observations,
+      key: this.#keyOf(endpointName),
+      value: encodeChecked(this.#observation, record),
+    };
+  }
+
+  reply(endpointName: string, record: AvroResponse): OutgoingRecord {
+    return { topic: this.#topics.replies, key: this.#keyOf(endpointName), value: encodeChecked(this.#reply, record) };
+  }
+
+  /** A null state is a tombstone: the entry ended. */
+  state(key: string, record: ServerState | null): OutgoingRecord {
+    return { topic: this.#topics.state, key, value: record === null ? null : encodeChecked(this.#state, record) };
+  }
+
+  /** A request that cannot even be read has no ticket to reply to. */
+  deadRequest(key: Buffer | null, value: Buffer | null, code: string, reason: string): OutgoingRecord {
+    return { topic: `${this.#topics.requests}.dlq`, key, value, headers: { code, reason } };
+  }
+
+  #keyOf(endpointName: string): Buffer {
+    let key = this.#keys.get(endpointName);
+    if (key === undefined) {
+      key = this.#key.encode({ ep: endpointName });
+      if (this.#keys.size >= KEPT_KEYS) this.#keys.delete(this.#keys.keys().next().value!);
+      this.#keys.set(endpointName, key);
+    }
+    return key;
+  }
+}

@@ -1,0 +1,50 @@
+import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
+import type { AvroRequest, CommandState } from '../../schemas/generated/records.ts';
+import type { Observation } from '../observation/observations.ts';
+import type { Registration } from '../registration/registration.ts';
+import { registrationToAvro, type ServerIdentity } from './avro-registrations.ts';
+import type { Outbox } from './outbox.ts';
+
+/** Keys of lwm2m.<gateway>.state; a later record of a key replaces the earlier, a tombstone ends the entry. */
+const registrationKey = (endpointName: string) => `registration/${endpointName}`;
+const observationKey = (observation: Observation) => `observation/${observation.endpointName}${observation.path}`;
+
+/** What makes two records the same command: a ticket may be used again for another operation (the original's examples do). */
+export function commandIdentity(request: AvroRequest): string {
+  return identityOf(request.ep, request.ticket, request.payload.kind, request.payload.path);
+}
+
+export function identityOf(endpointName: string, ticket: string, kind: string, path: string): string {
+  return JSON.stringify([endpointName, ticket, kind, path]);
+}
+
+export function registrationEntry(outbox: Outbox, registration: Registration, server: ServerIdentity): OutgoingRecord {
+  const state = { registration: registrationToAvro(registration, server) };
+  return outbox.state(registrationKey(registration.endpointName), {
+    body: { 'io.zeelos.lwm2m.state.RegistrationState': state },
+  });
+}
+
+export function registrationTombstone(outbox: Outbox, registration: Registration): OutgoingRecord {
+  return outbox.state(registrationKey(registration.endpointName), null);
+}
+
+export function observationEntry(outbox: Outbox, observation: Observation): OutgoingRecord {
+  const { endpointName, registrationId, path, token, ticket } = observation;
+  const state = { ep: endpointName, regId: registrationId, path, token, ticket };
+  return outbox.state(observationKey(observation), { body: { 'io.zeelos.lwm2m.state.ObservationState': state } });
+}
+
+export function observationTombstone(outbox: Outbox, observation: Observation): OutgoingRecord {
+  return outbox.state(observationKey(observation), null);
+}
+
+export function commandEntry(outbox: Outbox, command: CommandState): OutgoingRecord {
+  return outbox.state(`command/${commandIdentity(command.request)}`, {
+    body: { 'io.zeelos.lwm2m.state.CommandState': command },
+  });
+}
+
+export function commandTombstone(outbox: Outbox, request: AvroRequest): OutgoingRecord {
+  return outbox.state(`command/${commandIdentity(request)}`, null);
+}

@@ -1,0 +1,65 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+/** What the server counts of its own; each name is a metric. Plain numbers on the hot path, read when the metrics are asked for. */
+export const SERVER_COUNTERS = {
+  registrations_new: 'devices that registered',
+  registrations_updated: 'registration updates',
+  registrations_deregistered: 'devices that left',
+  registrations_expired: 'registrations whose lifetime ran out',
+  registrations_refused: 'registrations answered with an error code',
+  registrations_shed:
+    'registrations and updates answered with 5.03, because Kafka took nothing or the limit was reached',
+  notifications_recorded: 'notifications appended for Kafka',
+  notifications_acknowledged: 'confirmable notifications acknowledged after their record was committed',
+  notifications_repeated: 'notifications that a former run had recorded already',
+  notifications_reordered: 'notifications older than one already recorded; recorded all the same',
+  notifications_unknown_token: 'notifications of no known observation, answered with a reset',
+  notifications_wrong_peer: 'notifications from an address that is not the registered one, answered with a reset',
+  notifications_undecodable: 'notifications whose content could not be read; recorded with the reason',
+  notifications_ended: 'notifications with an error code, which end their observation',
+  notifications_shed: 'notifications left unanswered, because the backlog was full or the record was not committed',
+  commands_received: 'commands taken from the topic',
+  commands_repeated: 'commands seen before, not run again',
+  commands_undecodable: 'records of the command topic that could not be read, dead-lettered',
+  commands_answered: 'replies committed',
+  commands_expired: 'commands answered as expired',
+  commands_interrupted: 'commands that were running when the server died, answered as of unknown outcome',
+} as const;
+
+export type ServerCounter = keyof typeof SERVER_COUNTERS;
+export type ServerCounters = Record<ServerCounter, number>;
+
+export function newServerCounters(): ServerCounters {
+  return Object.fromEntries(Object.keys(SERVER_COUNTERS).map((name) => [name, 0])) as ServerCounters;
+}
+
+/** Shows counters under `lwm2m_<name>_total`. */
+export function exposeCounters(
+  registry: Registry,
+  prefix: string,
+  about: Readonly<Record<string, string>>,
+  counters: Readonly<Record<string, number>>,
+): void {
+  for (const [name, help] of Object.entries(about)) {
+    new Counter({
+      name: `${prefix}_${name}_total`,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(counters[name] ?? 0);
+      },
+    });
+  }
+}
+
+export function exposeGauge(registry: Registry, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read());
+    },
+  });
+}

@@ -1,0 +1,129 @@
+import type { Log } from '../common/log.ts';
+import type { CoapEndpoint, CoapNotification, CoapRequest, Respond } from '../lwm2m/coap/endpoint.ts';
+import type { Peer } from '../lwm2m/coap/transport.ts';
+import type { ObjectModels } from '../lwm2m/model/object-models.ts';
+import type { AnsweredCommands } from './bridge/answered-commands.ts';
+import type { ServerIdentity } from './bridge/avro-registrations.ts';
+import { CommandQueues } from './bridge/command-queues.ts';
+import { CommandRunner } from './bridge/command-runner.ts';
+import type { Outbox } from './bridge/outbox.ts';
+import type { RestoredState } from './bridge/restore.ts';
+import type { ServerCounters } from './counters.ts';
+import { DesiredObservations } from './observation/desired-observations.ts';
+import { Notifications } from './observation/notifications.ts';
+import { makeObservation, Observations } from './observation/observations.ts';
+import { ObserveRequests } from './observation/observe-requests.ts';
+import type { RecordedNotifications } from './observation/recorded-notifications.ts';
+import { DeviceRequests, uriPath } from './operation/device-requests.ts';
+import { REGISTRATION_PATH, RegistrationInterface } from './registration/registration-interface.ts';
+import { Registrations } from './registration/registrations.ts';
+
+/** Observations per registration that the total is sized for. */
+const OBSERVATIONS_PER_REGISTRATION = 10;
+
+/** A device restored after an outage of ours gets at least so long to say that it is still there. */
+const RESTORED_GRACE_MS = 60_000;
+
+export interface GatewayServerOptions {
+  readonly server: ServerIdentity;
+  readonly endpoint: Pick<CoapEndpoint, 'request' | 'forget'>;
+  readonly models: ObjectModels;
+  readonly outbox: Outbox;
+  readonly answered: AnsweredCommands;
+  readonly recorded: RecordedNotifications;
+  readonly counters: ServerCounters;
+  readonly observe: readonly string[];
+  readonly maxRegistrations: number;
+  readonly requestTimeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  readonly now: () => number;
+}
+
+/** One gateway's LwM2M server between its socket and its outbox: joins registration, observation and commands. */
+export class GatewayServer {
+  readonly registrations: Registrations;
+  readonly observations: Observations;
+  readonly queues: CommandQueues;
+  readonly runner: CommandRunner;
+  readonly #o: GatewayServerOptions;
+  readonly #registration: RegistrationInterface;
+  readonly #notifications: Notifications;
+  readonly #desired: DesiredObservations;
+
+  constructor(options: GatewayServerOptions) {
+    this.#o = options;
+    const { endpoint, models, outbox, server } = options;
+    this.registrations = new Registrations(options.maxRegistrations, options.now());
+    this.observations = new Observations(options.maxRegistrations * OBSERVATIONS_PER_REGISTRATION);
+    const shared = {
+      ...options,
+      registrations: this.registrations,
+      observations: this.observations,
+      serverId: server.serverId,
+    };
+    const observe = new ObserveRequests({ endpoint, models, outbox, observations: this.observations });
+    this.#notifications = new Notifications(shared);
+    this.#desired = new DesiredObservations({
+      ...shared,
+      templates: options.observe,
+      requests: observe,
+      notifications: this.#notifications,
+    });
+    this.runner = new CommandRunner({ ...shared, requests: new DeviceRequests(endpoint, models), observe });
+    this.queues = new CommandQueues((command) => this.runner.run(command));
+    this.#registration = new RegistrationInterface({
+      ...shared,
+      events: {
+        onRegistered: (registration) => this.#desired.ensure(registration),
+        onUpdated: (registration) => this.#desired.ensure(registration),
+        onEnded: (registration, _end, successor) => {
+          if (successor?.peer.key !== registration.peer.key) endpoint.forget(registration.peer);
+        },
+      },
+    });
+  }
+
+  onRequest(request: CoapRequest, respond: Respond): void {
+    if (request.path[0] === REGISTRATION_PATH) this.#registration.handle(request, respond);
+    else respond({ code: '4.04' });
+  }
+
+  onNotification(notification: CoapNotification): void {
+    this.#notifications.receive(notification);
+  }
+
+  /** Where the later blocks of a notification are fetched (RFC 7959 §3.4). */
+  pathOfNotification(peer: Peer, token: Buffer): readonly string[] | undefined {
+    const observation = this.observations.byToken(token);
+    const registration = observation === undefined ? undefined : this.registrations.byId(observation.registrationId);
+    if (observation === undefined || registration?.peer.key !== peer.key) return undefined;
+    return uriPath(registration, observation.lwm2mPath);
+  }
+
+  /** Once a second. */
+  tick(): void {
+    this.#registration.tick();
+  }
+
+  /** Takes up what a former run left: devices go on without registering anew. Call before the socket opens. */
+  restore(state: RestoredState): void {
+    const earliestEndMs = this.#o.now() + RESTORED_GRACE_MS;
+    for (const registration of state.registrations) {
+      this.registrations.add(
+        registration,
+        Math.min(earliestEndMs, this.#o.now() + registration.lifetimeSeconds * 1_000),
+      );
+    }
+    for (const { ep, regId, path, token, ticket } of state.observations) {
+      if (this.registrations.byId(regId) === undefined) continue;
+      this.observations.set(makeObservation({ endpointName: ep, registrationId: regId, path, token, ticket }));
+    }
+  }
+
+  /** Goes on with commands that have no reply yet and with observations that are missing. Call once the socket is open. */
+  resume(state: RestoredState): void {
+    for (const command of state.commands) this.queues.push(command);
+    for (const registration of this.registrations.all()) this.#desired.ensure(registration);
+  }
+}

@@ -1,0 +1,209 @@
+import { isRetriable, messageOf } from '../common/errors.ts';
+import { type Health, openHealth } from '../common/health.ts';
+import { connectKafka, type KafkaCluster } from '../common/kafka/client.ts';
+import { CommittingProducer } from '../common/kafka/committing-producer.ts';
+import { consume } from '../common/kafka/consumer.ts';
+import { ensureTopics } from '../common/kafka/topics.ts';
+import { backoffMs, Closers, sleep } from '../common/lifecycle.ts';
+import type { Log } from '../common/log.ts';
+import { RecordReader } from '../common/records.ts';
+import { enrol, firstOf, registrySource, snapshotSource } from '../common/schema-registry.ts';
+import type { SettingsOf } from '../common/settings.ts';
+import { COAP_COUNTERS } from '../lwm2m/coap/counters.ts';
+import { CoapEndpoint } from '../lwm2m/coap/endpoint.ts';
+import { coreObjectModels } from '../lwm2m/model/core-objects.ts';
+import { TOPICS } from '../schemas/topics.ts';
+import { AnsweredCommands } from './bridge/answered-commands.ts';
+import { CommandIntake } from './bridge/command-intake.ts';
+import { Outbox } from './bridge/outbox.ts';
+import { type RestoreOptions, restoreAnswered, restoreRecorded, restoreState } from './bridge/restore.ts';
+import { exposeCounters, exposeGauge, newServerCounters, SERVER_COUNTERS, type ServerCounters } from './counters.ts';
+import { GatewayServer } from './gateway-server.ts';
+import { RecordedNotifications } from './observation/recorded-notifications.ts';
+import type { LWM2M_SERVER_SETTINGS } from './settings.ts';
+
+type Settings = SettingsOf<typeof LWM2M_SERVER_SETTINGS>;
+
+export interface ServiceContext {
+  readonly signal: AbortSignal;
+  readonly log: Log;
+}
+
+const TICK_MS = 1_000;
+
+/** Large enough for the burst of a fleet that starts at once; the system may grant less (net.core.rmem_max). */
+const RECEIVE_BUFFER_BYTES = 8 * 2 ** 20;
+
+/** Runs the LwM2M server of one gateway until the signal is aborted. Errors: CONFIG_INVALID, TRANSPORT_BIND, REGISTRY_REFUSED. */
+export async function main(settings: Settings, context: ServiceContext): Promise<void> {
+  const closers = new Closers(context.log);
+  try {
+    await run(settings, context, closers);
+  } finally {
+    await closers.closeAll();
+  }
+}
+
+async function run(settings: Settings, { signal, log }: ServiceContext, closers: Closers): Promise<void> {
+  const health = await openHealth({
+    service: 'lwm2m-server',
+    address: settings.healthAddress,
+    port: settings.healthPort,
+  });
+  closers.add('health', () => health.close());
+  health.setNotReady('start', 'waits for enrolment and Kafka');
+  const { gatewayId } = settings;
+  const snapshot = await untilDone('enrolling', { signal, log }, () => enrol(settings));
+  const kafka = connectKafka({ brokers: settings.kafkaBrokers, clientId: `lwm2m-server-${gatewayId}` }, log);
+  await untilDone('preparing topics', { signal, log }, () => ensureTopics(kafka, edgeTopics(gatewayId)));
+  if (signal.aborted || snapshot === undefined) return;
+
+  const producer = new CommittingProducer(kafka, log);
+  closers.add('producer', () => producer.close());
+  const outbox = new Outbox(gatewayId, snapshot, producer);
+  const answered = new AnsweredCommands();
+  const recorded = new RecordedNotifications(Date.now());
+  const counters = newServerCounters();
+  // The server's own records need only the snapshot; commands may come from producers with schemas of their own.
+  const source = firstOf(snapshotSource(snapshot), registrySource(settings.registryUrl));
+  const restoring: RestoreOptions = {
+    gatewayId,
+    kafka,
+    state: new RecordReader(source, TOPICS.state.value),
+    replies: new RecordReader(source, TOPICS.replies.value),
+    notifications: new RecordReader(source, TOPICS.observations.value),
+    signal,
+    log,
+  };
+  const restored = await untilDone('restoring', { signal, log }, async () => {
+    await Promise.all([restoreAnswered(restoring, answered), restoreRecorded(restoring, recorded)]);
+    return await restoreState(restoring);
+  });
+  if (restored === undefined) return;
+
+  let endpoint: CoapEndpoint | undefined;
+  const server = new GatewayServer({
+    server: { serverId: gatewayId, address: settings.coapAddress, port: settings.coapPort },
+    endpoint: {
+      request: (peer, request, options) => endpoint!.request(peer, request, options),
+      forget: (peer) => endpoint!.forget(peer),
+    },
+    models: coreObjectModels(),
+    now: Date.now,
+    ...{ outbox, answered, recorded, counters, signal, log },
+    ...{
+      observe: settings.observe,
+      maxRegistrations: settings.maxRegistrations,
+      requestTimeoutMs: settings.requestTimeoutMs,
+    },
+  });
+  server.restore(restored);
+  endpoint = await CoapEndpoint.open({
+    address: settings.coapAddress,
+    port: settings.coapPort,
+    receiveBufferBytes: RECEIVE_BUFFER_BYTES,
+    onRequest: (request, respond) => server.onRequest(request, respond),
+    onNotification: (notification) => server.onNotification(notification),
+    pathOfNotification: (peer, token) => server.pathOfNotification(peer, token),
+    log,
+  });
+  closers.add('commands', () => server.queues.idle());
+  closers.add('socket', () => endpoint.close());
+  showMetrics(health, { server, endpoint, counters, producer });
+  const ticking = setInterval(() => server.tick(), TICK_MS);
+  closers.add('tick', () => clearInterval(ticking));
+  server.resume(restored);
+  health.setReady('start');
+  log.info(
+    { gatewayId, coapPort: endpoint.localPort, healthPort: health.port, restored: restored.registrations.length },
+    'ready',
+  );
+  await takeCommands(
+    settings,
+    { signal, log },
+    { kafka, outbox, answered, counters, server, reader: new RecordReader(source, TOPICS.requests.value) },
+  );
+  log.info('stopping');
+}
+
+async function takeCommands(
+  { gatewayId }: Settings,
+  { signal, log }: ServiceContext,
+  o: {
+    kafka: KafkaCluster;
+    outbox: Outbox;
+    answered: AnsweredCommands;
+    counters: ServerCounters;
+    server: GatewayServer;
+    reader: ConstructorParameters<typeof CommandIntake>[0]['reader'];
+  },
+): Promise<void> {
+  const { queues, runner } = o.server;
+  const intake = new CommandIntake({ ...o, queues, runner, log, now: Date.now });
+  await consume({
+    kafka: o.kafka,
+    groupId: gatewayId,
+    topics: [TOPICS.requests.nameFor(gatewayId)],
+    onBatch: (batch) => intake.onBatch(batch),
+    signal,
+    log,
+  });
+}
+
+function edgeTopics(gatewayId: string) {
+  const rows = Object.values(TOPICS).map((row) => ({
+    topic: row.nameFor(gatewayId),
+    partitions: row.partitions.edge,
+    settings: row.cleanup === 'compact' ? COMPACTED : {},
+  }));
+  return [...rows, { topic: `${TOPICS.requests.nameFor(gatewayId)}.dlq`, partitions: 1 }];
+}
+
+/** Cleaned often enough that a restart reads little more than what lives: small segments, a low share of dead records. */
+const COMPACTED = {
+  'cleanup.policy': 'compact',
+  'segment.bytes': String(16 * 2 ** 20),
+  'min.cleanable.dirty.ratio': '0.2',
+};
+
+/** Repeats what fails in a retriable way until it is done; undefined when the signal is aborted first. */
+async function untilDone<T>(
+  doing: string,
+  { signal, log }: ServiceContext,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isRetriable(error)) throw error;
+      if (attempt === 3)
+        log.warn({ doing, reason: messageOf(error) }, 'this does not succeed yet; it goes on by itself');
+      await sleep(backoffMs(attempt), signal);
+    }
+  }
+  return undefined;
+}
+
+function showMetrics(
+  health: Health,
+  o: { server: GatewayServer; endpoint: CoapEndpoint; counters: ServerCounters; producer: CommittingProducer },
+): void {
+  const coap = Object.fromEntries(COAP_COUNTERS.map((name) => [name, o.endpoint.counters[name]]));
+  exposeCounters(health.metrics, 'lwm2m', SERVER_COUNTERS, o.counters);
+  exposeCounters(
+    health.metrics,
+    'coap',
+    Object.fromEntries(Object.keys(coap).map((name) => [name, `CoAP endpoint: ${name}`])),
+    o.endpoint.counters,
+  );
+  exposeGauge(health.metrics, 'lwm2m_registrations', 'devices registered now', () => o.server.registrations.size);
+  exposeGauge(health.metrics, 'lwm2m_observations', 'observations now', () => o.server.observations.size);
+  exposeGauge(
+    health.metrics,
+    'lwm2m_commands_waiting',
+    'commands taken and not answered yet',
+    () => o.server.queues.size,
+  );
+  exposeGauge(health.metrics, 'kafka_backlog_records', 'records that wait for Kafka', () => o.producer.backlog);
+}

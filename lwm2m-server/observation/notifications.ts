@@ -1,0 +1,148 @@
+import { isRetriable, messageOf, PlatformError } from '../../common/errors.ts';
+import type { Log } from '../../common/log.ts';
+import type { CoapNotification } from '../../lwm2m/coap/endpoint.ts';
+import { isFresherNotification } from '../../lwm2m/coap/observe.ts';
+import type { ObjectModels } from '../../lwm2m/model/object-models.ts';
+import type { AvroResponseObserve, AvroResponsePayload } from '../../schemas/generated/records.ts';
+import type { Outbox } from '../bridge/outbox.ts';
+import { observationTombstone } from '../bridge/state-entries.ts';
+import type { ServerCounters } from '../counters.ts';
+import { readBody } from '../operation/device-requests.ts';
+import { codeName, deviceRefusal, inWords, isSuccess } from '../operation/outcome.ts';
+import type { Registrations } from '../registration/registrations.ts';
+import type { Observation, Observations } from './observations.ts';
+import type { RecordedNotifications } from './recorded-notifications.ts';
+
+/** seq = Observe option value × 2^16 + message id: both as the device numbered them. */
+const MESSAGE_IDS = 2 ** 16;
+
+export interface NotificationsOptions {
+  readonly serverId: string;
+  readonly registrations: Registrations;
+  readonly observations: Observations;
+  readonly recorded: RecordedNotifications;
+  readonly outbox: Outbox;
+  readonly models: ObjectModels;
+  readonly counters: ServerCounters;
+  readonly log: Log;
+  readonly now: () => number;
+}
+
+/** Turns notifications into records. A confirmable one is acknowledged when, and only when, its record is committed. */
+export class Notifications {
+  readonly #o: NotificationsOptions;
+
+  constructor(options: NotificationsOptions) {
+    this.#o = options;
+  }
+
+  receive(notification: CoapNotification): void {
+    const { counters, observations, registrations, recorded } = this.#o;
+    const observation = observations.byToken(notification.token);
+    const registration = observation === undefined ? undefined : registrations.byId(observation.registrationId);
+    if (observation === undefined || registration === undefined) {
+      counters.notifications_unknown_token++;
+      return notification.reject();
+    }
+    if (registration.peer.key !== notification.peer.key) {
+      counters.notifications_wrong_peer++;
+      return notification.reject();
+    }
+    const nowMs = this.#o.now();
+    const sequence = (notification.observe ?? 0) * MESSAGE_IDS + notification.messageId;
+    if (recorded.holds(observation.observationId, sequence, nowMs)) {
+      counters.notifications_repeated++;
+      return notification.acknowledge();
+    }
+    this.#noteOrder(observation, notification, nowMs);
+    this.#record(observation, notification, sequence, nowMs);
+  }
+
+  #noteOrder(observation: Observation, { observe }: CoapNotification, nowMs: number): void {
+    if (observe === undefined) return;
+    const next = { sequence: observe, receivedAtMs: nowMs };
+    if (observation.newest === undefined || isFresherNotification(observation.newest, next)) observation.newest = next;
+    else this.#o.counters.notifications_reordered++;
+  }
+
+  #record(observation: Observation, notification: CoapNotification, sequence: number, nowMs: number): void {
+    const { outbox, counters } = this.#o;
+    const ended = !isSuccess(notification.code);
+    const rep = ended ? this.#endOf(notification) : this.#contentOf(observation, notification);
+    try {
+      const record = outbox.observation(
+        observation.endpointName,
+        this.#observationRecord(observation, rep, sequence, nowMs),
+      );
+      const records = ended ? [record, observationTombstone(outbox, observation)] : [record];
+      outbox.appendAll(records, (error) => this.#settle(notification, error));
+      counters.notifications_recorded++;
+      if (ended) this.#o.observations.remove(observation);
+    } catch (error) {
+      this.#shed(notification, error);
+    }
+  }
+
+  #observationRecord(
+    observation: Observation,
+    rep: AvroResponsePayload,
+    sequence: number,
+    nowMs: number,
+  ): AvroResponseObserve {
+    return {
+      ticket: observation.ticket,
+      observationId: observation.observationId,
+      serverId: this.#o.serverId,
+      ep: observation.endpointName,
+      path: observation.path,
+      timestamp: nowMs,
+      rep,
+      seq: { long: sequence },
+    };
+  }
+
+  /** Content that cannot be read is recorded with the reason: acknowledging it and dropping it would lose it silently. */
+  #contentOf(observation: Observation, notification: CoapNotification): AvroResponsePayload {
+    try {
+      const body = readBody(notification, observation.lwm2mPath, this.#o.models);
+      return { code: codeName(notification.code), kind: 'observe', body };
+    } catch (error) {
+      this.#o.counters.notifications_undecodable++;
+      const code = error instanceof PlatformError ? error.code : 'INTERNAL';
+      return { kind: 'observe', ...inWords('UNKNOWN', `${code}: ${messageOf(error)}`) };
+    }
+  }
+
+  /** RFC 7641 §3.2: a notification with an error code is the last one. */
+  #endOf(notification: CoapNotification): AvroResponsePayload {
+    this.#o.counters.notifications_ended++;
+    return { kind: 'observe', ...deviceRefusal(notification.code, notification.payload) };
+  }
+
+  #settle(notification: CoapNotification, error: PlatformError | undefined): void {
+    if (error !== undefined) return this.#shed(notification, error);
+    this.#o.counters.notifications_acknowledged++;
+    notification.acknowledge();
+  }
+
+  /** No acknowledgement: the device repeats it, and by then there may be room. */
+  #shed(notification: CoapNotification, error: unknown): void {
+    this.#o.counters.notifications_shed++;
+    notification.ignore();
+    if (!isRetriable(error)) this.#o.log.error({ err: error }, 'a notification could not be recorded');
+  }
+
+  /** Records the first value of an observation that no command asked for: there is no reply that would carry it. */
+  async recordFirstValue(
+    observation: Observation,
+    answer: { observe?: number | undefined },
+    outcome: Omit<AvroResponsePayload, 'kind'>,
+  ): Promise<void> {
+    const rep: AvroResponsePayload = { kind: 'observe', ...outcome };
+    const sequence = (answer.observe ?? 0) * MESSAGE_IDS;
+    const { outbox, now } = this.#o;
+    await outbox.commit(
+      outbox.observation(observation.endpointName, this.#observationRecord(observation, rep, sequence, now())),
+    );
+  }
+}

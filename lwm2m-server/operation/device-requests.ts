@@ -1,0 +1,183 @@
+import { PlatformError } from '../../common/errors.ts';
+import { attributeSegments, parseAttributes } from '../../lwm2m/attributes.ts';
+import type { CoapEndpoint, CoapResponse, OutgoingRequest } from '../../lwm2m/coap/endpoint.ts';
+import { decodeContent, encodeContent } from '../../lwm2m/content/codec.ts';
+import { CONTENT_FORMATS } from '../../lwm2m/content/content-formats.ts';
+import { formatLinkFormat, parseLinkFormat } from '../../lwm2m/link-format.ts';
+import type { ObjectModels } from '../../lwm2m/model/object-models.ts';
+import { formatPath, type Lwm2mPath, parsePath, pathLevel, pathSegments } from '../../lwm2m/path.ts';
+import type {
+  AvroContentFormat,
+  AvroRecords,
+  AvroRequestPayload,
+  AvroResponsePayload,
+} from '../../schemas/generated/records.ts';
+import { instanceFromAvro, nodeOfWrite, nodeToAvro } from '../bridge/avro-nodes.ts';
+import type { Registration } from '../registration/registration.ts';
+import { codeName, deviceRefusal, inWords, isSuccess, type Outcome, unreadableAnswer } from './outcome.ts';
+
+/** Content format numbers of the Avro symbols. */
+const FORMAT_NUMBERS: Readonly<Record<AvroContentFormat, number>> = {
+  TLV: CONTENT_FORMATS.TLV.number,
+  JSON_CODE: CONTENT_FORMATS.JSON.number,
+  TEXT_CODE: CONTENT_FORMATS.TEXT.number,
+  OPAQUE_CODE: CONTENT_FORMATS.OPAQUE.number,
+  LINK_CODE: CONTENT_FORMATS.LINK.number,
+};
+
+export function formatNumber(symbol: AvroContentFormat): number {
+  return FORMAT_NUMBERS[symbol];
+}
+
+/** Uri-Path of an LwM2M path on a device, under the root path it announced. */
+export function uriPath(registration: Pick<Registration, 'rootPath'>, path: Lwm2mPath): string[] {
+  const root = registration.rootPath.split('/').filter((segment) => segment !== '');
+  return [...root, ...pathSegments(path)];
+}
+
+/** The value a device sent, as the records carry it. Throws LWM2M_CONTENT and its like. */
+export function readBody(
+  answer: { readonly contentFormat?: number | undefined; readonly payload: Buffer },
+  path: Lwm2mPath,
+  models: ObjectModels,
+): NonNullable<AvroResponsePayload['body']> {
+  const node = decodeContent(answer.contentFormat, answer.payload, path, models);
+  return { 'io.zeelos.leshan.avro.response.AvroReadResponseBody': { content: nodeToAvro(node, formatPath(path)) } };
+}
+
+export interface RequestOptions {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** The operations on a device but those of observation. A bad request throws; what the device answers becomes an outcome. */
+export class DeviceRequests {
+  readonly #endpoint: Pick<CoapEndpoint, 'request'>;
+  readonly #models: ObjectModels;
+
+  constructor(endpoint: Pick<CoapEndpoint, 'request'>, models: ObjectModels) {
+    this.#endpoint = endpoint;
+    this.#models = models;
+  }
+
+  async run(registration: Registration, payload: AvroRequestPayload, options: RequestOptions): Promise<Outcome> {
+    const path = parsePath(payload.path);
+    const request = { ...this.#requestOf(payload, path), path: uriPath(registration, path) };
+    const answer = await this.#endpoint.request(registration.peer, request, options);
+    if (!isSuccess(answer.code)) return deviceRefusal(answer.code, answer.payload);
+    return this.#outcomeOf(payload, path, answer);
+  }
+
+  #requestOf(payload: AvroRequestPayload, path: Lwm2mPath): Omit<OutgoingRequest, 'path'> {
+    const format = FORMAT_NUMBERS[payload.contentFormat];
+    switch (payload.kind) {
+      case 'read':
+        return { method: 'GET', accept: format };
+      case 'discover':
+        return { method: 'GET', accept: CONTENT_FORMATS.LINK.number };
+      case 'delete':
+        return { method: 'DELETE' };
+      case 'write':
+        return writeRequest(payload, path, format);
+      case 'writeAttributes':
+        return { method: 'PUT', query: attributesQuery(payload) };
+      case 'execute':
+        return executeRequest(payload, path);
+      case 'create':
+        return createRequest(payload, path, format);
+      case 'observe':
+      case 'observeCancel':
+        throw new PlatformError('INTERNAL', `${payload.kind} is no plain request`);
+    }
+  }
+
+  #outcomeOf(payload: AvroRequestPayload, path: Lwm2mPath, answer: CoapResponse): Outcome {
+    const code = codeName(answer.code);
+    try {
+      switch (payload.kind) {
+        case 'read':
+          return { code, body: readBody(answer, path, this.#models) };
+        case 'discover':
+          return { code, body: discoverBody(answer) };
+        case 'create':
+          return { code, body: createBody(answer, path) };
+        default:
+          return inWords(code);
+      }
+    } catch (error) {
+      return unreadableAnswer(error);
+    }
+  }
+}
+
+const REQUEST = 'io.zeelos.leshan.avro.request';
+
+/** The body that the operation needs. Throws LWM2M_REQUEST when the request has none or another's. */
+function bodyOf<N extends `${typeof REQUEST}.${string}` & keyof AvroRecords>(
+  payload: AvroRequestPayload,
+  name: N,
+): AvroRecords[N] {
+  const body = payload.body as Partial<AvroRecords> | null | undefined;
+  const value = body?.[name];
+  if (value === undefined) throw new PlatformError('LWM2M_REQUEST', `${payload.kind} needs a body of ${name}`);
+  return value as AvroRecords[N];
+}
+
+function requireLevel(kind: string, path: Lwm2mPath, holds: boolean, wanted: string): void {
+  if (!holds) throw new PlatformError('LWM2M_REQUEST', `${kind} needs a path of ${wanted}, not ${formatPath(path)}`);
+}
+
+const WRITABLE_LEVELS = {
+  object: 'object',
+  instance: 'instance',
+  resource: 'resource',
+  resourceInstance: 'resource',
+  root: undefined,
+} as const;
+
+function writeRequest(payload: AvroRequestPayload, path: Lwm2mPath, format: number): Omit<OutgoingRequest, 'path'> {
+  const { mode, node } = bodyOf(payload, `${REQUEST}.AvroWriteRequest`);
+  const content = nodeOfWrite(node);
+  if (content.kind !== WRITABLE_LEVELS[pathLevel(path)]) {
+    throw new PlatformError('LWM2M_REQUEST', `${formatPath(path)} takes no ${content.kind}`);
+  }
+  const id = path.resourceInstanceId ?? path.resourceId ?? path.instanceId ?? path.objectId;
+  if (content.id !== id) {
+    throw new PlatformError('LWM2M_REQUEST', `id ${content.id} in the body is not that of ${formatPath(path)}`);
+  }
+  return {
+    method: mode === 'REPLACE' ? 'PUT' : 'POST',
+    contentFormat: format,
+    payload: encodeContent(format, content, path),
+  };
+}
+
+function executeRequest(payload: AvroRequestPayload, path: Lwm2mPath): Omit<OutgoingRequest, 'path'> {
+  requireLevel('execute', path, path.resourceId !== undefined && path.resourceInstanceId === undefined, 'a resource');
+  const { parameters } = bodyOf(payload, `${REQUEST}.AvroExecuteRequest`);
+  if (parameters === '') return { method: 'POST' };
+  return { method: 'POST', contentFormat: CONTENT_FORMATS.TEXT.number, payload: Buffer.from(parameters, 'utf8') };
+}
+
+function createRequest(payload: AvroRequestPayload, path: Lwm2mPath, format: number): Omit<OutgoingRequest, 'path'> {
+  requireLevel('create', path, path.objectId !== undefined && path.instanceId === undefined, 'an object');
+  const { instance } = bodyOf(payload, `${REQUEST}.AvroCreateRequest`);
+  const node = { kind: 'object', id: path.objectId!, instances: [instanceFromAvro(instance)] } as const;
+  return { method: 'POST', contentFormat: format, payload: encodeContent(format, node, path) };
+}
+
+function attributesQuery(payload: AvroRequestPayload): string[] {
+  const { observeSpec } = bodyOf(payload, `${REQUEST}.AvroWriteAttributesRequest`);
+  return attributeSegments(parseAttributes(observeSpec));
+}
+
+function discoverBody(answer: CoapResponse): NonNullable<Outcome['body']> {
+  const links = parseLinkFormat(answer.payload.toString('utf8'));
+  const objectLinks = `[${links.map((link) => formatLinkFormat([link])).join(', ')}]`;
+  return { 'io.zeelos.leshan.avro.response.AvroDiscoverResponse': { objectLinks } };
+}
+
+function createBody(answer: CoapResponse, path: Lwm2mPath): NonNullable<Outcome['body']> {
+  const location = answer.locationPath.length > 0 ? `/${answer.locationPath.join('/')}` : formatPath(path);
+  return { 'io.zeelos.leshan.avro.response.AvroCreateResponse': { location } };
+}

@@ -1,0 +1,241 @@
+import { randomBytes } from 'node:crypto';
+import { isRetriable, messageOf, PlatformError } from '../../common/errors.ts';
+import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
+import type { Log } from '../../common/log.ts';
+import type { CoapRequest, Respond } from '../../lwm2m/coap/endpoint.ts';
+import { deleteRecord, newRecord, type ServerIdentity, updateRecord } from '../bridge/avro-registrations.ts';
+import type { Outbox } from '../bridge/outbox.ts';
+import { observationTombstone, registrationEntry, registrationTombstone } from '../bridge/state-entries.ts';
+import type { ServerCounters } from '../counters.ts';
+import type { Observations } from '../observation/observations.ts';
+import { parseRegistration, parseUpdate, type RegistrationRequest, UnsupportedVersion } from './parse-registration.ts';
+import { PendingAnswers } from './pending-answers.ts';
+import type { Registration, RegistrationEnd } from './registration.ts';
+import type { Registrations } from './registrations.ts';
+
+/** The path of the registration interface (OMA LwM2M Core §5.3). */
+export const REGISTRATION_PATH = 'rd';
+
+/** 12 characters of base64url: nobody guesses the Location of another device. */
+const REGISTRATION_ID_BYTES = 9;
+
+/** What a device is told to wait when Kafka takes nothing, in seconds (Max-Age of 5.03, RFC 7252 §5.9.3.4). */
+const RETRY_AFTER_SECONDS = 30;
+
+/** Kafka may fail so long before registrations are refused instead of held. */
+const PATIENCE_MS = 4_000;
+
+/** How long an expiry that could not be recorded waits for its next attempt. */
+const EXPIRY_RETRY_MS = 5_000;
+
+export interface RegistrationEvents {
+  /** The registration is committed: the device may be asked things now. */
+  onRegistered(registration: Registration): void;
+  onUpdated(registration: Registration, linksChanged: boolean): void;
+  /** The device is gone: what waits for it must end. */
+  onEnded(registration: Registration, end: RegistrationEnd, successor: Registration | undefined): void;
+}
+
+export interface RegistrationInterfaceOptions {
+  readonly server: ServerIdentity;
+  readonly registrations: Registrations;
+  readonly observations: Observations;
+  readonly outbox: Outbox;
+  readonly counters: ServerCounters;
+  readonly events: RegistrationEvents;
+  readonly log: Log;
+  readonly now: () => number;
+}
+
+/** Register, Update and De-register (OMA LwM2M Core 1.0.2 §5.3), each answered when its record is committed. */
+export class RegistrationInterface {
+  readonly #o: RegistrationInterfaceOptions;
+  readonly #pending = new PendingAnswers(PATIENCE_MS, RETRY_AFTER_SECONDS);
+
+  constructor(options: RegistrationInterfaceOptions) {
+    this.#o = options;
+  }
+
+  handle(request: CoapRequest, respond: Respond): void {
+    try {
+      this.#dispatch(request, respond);
+    } catch (error) {
+      this.#refuse(error, respond);
+    }
+  }
+
+  /** Once a second: ends what ran out and refuses what waited too long for Kafka. */
+  tick(): void {
+    const nowMs = this.#o.now();
+    const shed = this.#pending.refuseOverdue(nowMs);
+    this.#o.counters.registrations_shed += shed;
+    for (const registration of this.#o.registrations.takeExpired(nowMs)) this.#expire(registration, nowMs);
+  }
+
+  #dispatch(request: CoapRequest, respond: Respond): void {
+    const [, registrationId, ...rest] = request.path;
+    if (rest.length > 0) return respond({ code: '4.04' });
+    if (registrationId === undefined) {
+      if (request.method !== 'POST') return respond({ code: '4.05' });
+      return this.#register(request, respond);
+    }
+    const registration = this.#o.registrations.byId(registrationId);
+    if (registration === undefined) return respond({ code: '4.04' });
+    if (request.method === 'POST' || request.method === 'PUT') return this.#update(registration, request, respond);
+    if (request.method === 'DELETE') return this.#deregister(registration, respond);
+    respond({ code: '4.05' });
+  }
+
+  #register(request: CoapRequest, respond: Respond): void {
+    const parsed = parseRegistration(request.query, request.payload);
+    if (this.#isShedding(parsed.endpointName, respond)) return;
+    const { registrations, outbox, server, events, counters } = this.#o;
+    const nowMs = this.#o.now();
+    const registration = makeRegistration(parsed, request, nowMs);
+    const older = registrations.byEndpointName(registration.endpointName);
+    const ending = older === undefined ? [] : this.#endingRecords(older, false, nowMs);
+    const records = [
+      ...ending,
+      outbox.registration(registration.endpointName, newRecord(registration, server)),
+      registrationEntry(outbox, registration, server),
+    ];
+    this.#commitThenAnswer(
+      records,
+      respond,
+      { code: '2.01', locationPath: [REGISTRATION_PATH, registration.registrationId] },
+      () => {
+        counters.registrations_new++;
+        if (registrations.byId(registration.registrationId) !== undefined) events.onRegistered(registration);
+      },
+    );
+    if (older !== undefined) this.#forget(older, 'replaced', registration);
+    registrations.add(registration);
+  }
+
+  #update(registration: Registration, request: CoapRequest, respond: Respond): void {
+    const change = parseUpdate(request.query, request.payload);
+    if (this.#isShedding(registration.endpointName, respond)) return;
+    const { registrations, outbox, server, events, counters } = this.#o;
+    const nowMs = this.#o.now();
+    const updated: Registration = { ...registration, ...change, peer: request.peer, lastUpdateAtMs: nowMs };
+    const records = [
+      outbox.registration(updated.endpointName, updateRecord(updated, change, server.serverId)),
+      registrationEntry(outbox, updated, server),
+    ];
+    this.#commitThenAnswer(records, respond, { code: '2.04' }, () => {
+      counters.registrations_updated++;
+      const current = registrations.byId(updated.registrationId);
+      if (current !== undefined) events.onUpdated(current, change.links !== undefined);
+    });
+    registrations.replace(updated);
+  }
+
+  #deregister(registration: Registration, respond: Respond): void {
+    const records = this.#endingRecords(registration, false, this.#o.now());
+    this.#commitThenAnswer(records, respond, { code: '2.02' }, () => {
+      this.#o.counters.registrations_deregistered++;
+    });
+    this.#forget(registration, 'deregistered', undefined);
+  }
+
+  #expire(registration: Registration, nowMs: number): void {
+    try {
+      this.#o.outbox.appendAll(this.#endingRecords(registration, true, nowMs));
+      this.#o.counters.registrations_expired++;
+      this.#forget(registration, 'expired', undefined);
+    } catch (error) {
+      if (!isRetriable(error))
+        this.#o.log.error({ err: error, endpoint: registration.endpointName }, 'an expiry could not be recorded');
+      this.#o.registrations.postpone(registration, nowMs + EXPIRY_RETRY_MS);
+    }
+  }
+
+  /** DELETE of a registration with the tombstones of all that belonged to it. */
+  #endingRecords(registration: Registration, expired: boolean, nowMs: number): OutgoingRecord[] {
+    const { outbox, server, observations } = this.#o;
+    const observed = observations.allOf(registration.endpointName);
+    return [
+      outbox.registration(registration.endpointName, deleteRecord(registration, server.serverId, expired, nowMs)),
+      registrationTombstone(outbox, registration),
+      ...observed.map((observation) => observationTombstone(outbox, observation)),
+    ];
+  }
+
+  #forget(registration: Registration, end: RegistrationEnd, successor: Registration | undefined): void {
+    this.#o.observations.removeAllOf(registration.endpointName);
+    this.#o.registrations.remove(registration.registrationId);
+    this.#o.events.onEnded(registration, end, successor);
+  }
+
+  /** Nothing is taken in while Kafka takes nothing: what cannot be recorded must not be promised. */
+  #isShedding(endpointName: string, respond: Respond): boolean {
+    const kafkaFails = this.#o.outbox.failingForMs(this.#o.now()) > PATIENCE_MS;
+    if (!kafkaFails && !this.#o.registrations.isFullFor(endpointName)) return false;
+    this.#shed(respond);
+    return true;
+  }
+
+  #shed(respond: Respond): void {
+    this.#o.counters.registrations_shed++;
+    respond({ code: '5.03', maxAgeSeconds: RETRY_AFTER_SECONDS });
+  }
+
+  /** Throws when nothing could be appended; the caller then changes nothing. */
+  #commitThenAnswer(
+    records: readonly OutgoingRecord[],
+    respond: Respond,
+    answer: Parameters<Respond>[0],
+    then: () => void,
+  ): void {
+    const settle = this.#pending.add(respond, this.#o.now());
+    try {
+      this.#o.outbox.appendAll(records, (error) => {
+        settle(error === undefined ? answer : undefined);
+        if (error === undefined) then();
+      });
+    } catch (error) {
+      settle(undefined);
+      throw new PendingSettled(error);
+    }
+  }
+
+  #refuse(error: unknown, respond: Respond): void {
+    if (error instanceof PendingSettled) {
+      this.#o.counters.registrations_shed++;
+      if (!isRetriable(error.cause)) this.#o.log.error({ err: error.cause }, 'a registration could not be recorded');
+      return;
+    }
+    this.#o.counters.registrations_refused++;
+    if (error instanceof UnsupportedVersion)
+      return respond({ code: '4.12', payload: Buffer.from('unsupported lwm2m version') });
+    if (error instanceof PlatformError && (error.code === 'LWM2M_REGISTRATION' || error.code === 'LWM2M_LINK_FORMAT')) {
+      return respond({ code: '4.00', payload: Buffer.from(messageOf(error)) });
+    }
+    this.#o.log.error({ err: error }, 'a fault while handling a registration');
+    respond({ code: '5.00' });
+  }
+}
+
+/** The device was already answered with 5.03. */
+class PendingSettled extends Error {
+  constructor(cause: unknown) {
+    super('not recorded', { cause });
+  }
+}
+
+function makeRegistration(parsed: RegistrationRequest, request: CoapRequest, nowMs: number): Registration {
+  return {
+    endpointName: parsed.endpointName,
+    registrationId: randomBytes(REGISTRATION_ID_BYTES).toString('base64url'),
+    peer: request.peer,
+    lifetimeSeconds: parsed.lifetimeSeconds,
+    version: parsed.version,
+    binding: parsed.binding,
+    smsNumber: parsed.smsNumber,
+    links: parsed.links,
+    rootPath: parsed.rootPath,
+    attributes: parsed.attributes,
+    registeredAtMs: nowMs,
+    lastUpdateAtMs: nowMs,
+  };
+}
