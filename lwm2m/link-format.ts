@@ -19,7 +19,7 @@ export const MAX_LINKS = 10_000;
  * DEVIATION: blanks and line ends around "," and ";" are skipped. The grammar has none, and devices write them.
  */
 const BLANKS = /[ \t\r\n]*/y;
-const URL = /[!#-;=?-[\]_a-z~]*/y; // characters of a URI (RFC 3986 §2)
+const URL = /[!#-;=?-[\]_a-z~]*/y; // the characters of a URI
 const PARAMETER_NAME = /[!#$&+\-.^_`|~0-9A-Za-z]+\*?/y; // parmname, ext-name-star
 const PTOKEN = /[!#-+\--:<-[\]-~]+/y;
 const QUOTED = /(?:[^"\\\p{Cc}\p{Cs}]|\t|\\[^\p{Cc}\p{Cs}])*/uy; // qdtext and quoted-pair
