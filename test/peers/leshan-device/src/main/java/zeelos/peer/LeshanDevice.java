@@ -8,26 +8,16 @@ import static org.eclipse.leshan.core.model.ResourceModel.Type.STRING;
 
 import java.net.InetAddress;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.Date;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.TreeMap;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.eclipse.californium.core.coap.CoAP;
-import org.eclipse.californium.core.coap.EmptyMessage;
-import org.eclipse.californium.core.coap.Request;
-import org.eclipse.californium.core.coap.Response;
 import org.eclipse.californium.core.config.CoapConfig;
 import org.eclipse.californium.core.network.CoapEndpoint;
-import org.eclipse.californium.core.network.interceptors.MessageInterceptorAdapter;
 import org.eclipse.californium.elements.config.Configuration;
 import org.eclipse.leshan.client.LeshanClient;
 import org.eclipse.leshan.client.LeshanClientBuilder;
@@ -72,7 +62,6 @@ import org.eclipse.leshan.core.response.WriteResponse;
 public final class LeshanDevice {
     private static final int TEMPERATURE = 3303;
     private static final int SERVER_ID = 123;
-    private static final int MAX_UNDER_WAY = 64;
 
     public static void main(String[] args) throws Exception {
         if (args.length != 5) {
@@ -370,111 +359,6 @@ public final class LeshanDevice {
                     super.createCoapEndpoint(address, configuration, server, clientInitiatedOnly, trustStore, toolbox);
             endpoint.addInterceptor(new NotificationWatch());
             return endpoint;
-        }
-    }
-
-    /** Reports each notification once when first sent, and its ACK or RST. */
-    private static final class NotificationWatch extends MessageInterceptorAdapter {
-        private final Map<String, String> pathOfToken = new ConcurrentHashMap<>();
-        /** Tokens whose Observe request has no answer yet: that answer carries the Observe option, too. */
-        private final Set<String> unanswered = ConcurrentHashMap.newKeySet();
-        /** Notifications without an answer yet, oldest first: Californium replaces a value under way by a newer one. */
-        private final Map<Integer, String> underWay = Collections.synchronizedMap(new LinkedHashMap<>() {
-            @Override
-            protected boolean removeEldestEntry(Map.Entry<Integer, String> eldest) {
-                return size() > MAX_UNDER_WAY;
-            }
-        });
-
-        @Override
-        public void receiveRequest(Request request) {
-            Integer observe = request.getOptions().getObserve();
-            if (observe == null) {
-                return;
-            }
-            String path = "/" + request.getOptions().getUriPathString();
-            if (observe == 0) {
-                pathOfToken.put(request.getTokenString(), path);
-                unanswered.add(request.getTokenString());
-                Lines.print("observed", "path", path, "token", request.getTokenString());
-            } else {
-                pathOfToken.remove(request.getTokenString());
-                Lines.print("observeCancelled", "path", path, "token", request.getTokenString());
-            }
-        }
-
-        @Override
-        public void sendResponse(Response response) {
-            String path = pathOfToken.get(response.getTokenString());
-            boolean notification = response.getOptions().hasObserve() && !unanswered.remove(response.getTokenString());
-            if (path == null || !notification) {
-                return;
-            }
-            String value = Lines.valueOf(response.getOptions().getContentFormat(), response.getPayload());
-            if (response.getType() == CoAP.Type.CON && underWay.putIfAbsent(response.getMID(), path + " " + value) != null) {
-                return; // a retransmission
-            }
-            Lines.print("notified", "path", path, "value", value, "type", response.getType().name(), "contentFormat",
-                    response.getOptions().getContentFormat(), "mid", response.getMID());
-        }
-
-        @Override
-        public void receiveEmptyMessage(EmptyMessage message) {
-            String sent = underWay.remove(message.getMID());
-            if (sent == null) {
-                return;
-            }
-            int space = sent.indexOf(' ');
-            String event = message.getType() == CoAP.Type.ACK ? "acknowledged" : "reset";
-            Lines.print(event, "path", sent.substring(0, space), "value", sent.substring(space + 1), "mid", message.getMID());
-        }
-    }
-
-    /** JSON lines. Values are strings, integers, or numbers already in decimal. */
-    private static final class Lines {
-        static synchronized void print(String event, Object... fields) {
-            Map<String, Object> line = new TreeMap<>();
-            for (int i = 0; i < fields.length; i += 2) {
-                line.put((String) fields[i], fields[i + 1]);
-            }
-            StringBuilder out = new StringBuilder("{\"event\":" + quoted(event) + ",\"at\":" + System.currentTimeMillis());
-            line.forEach((name, value) -> out.append(',').append(quoted(name)).append(':').append(
-                    value instanceof Number || isNumber(name, value) ? value.toString() : quoted(value.toString())));
-            System.out.println(out.append('}'));
-            System.out.flush();
-        }
-
-        static void executed(String path, Arguments arguments) {
-            String text = arguments == null ? null : arguments.serialize(); // null also where there are none
-            print("executed", "path", path, "arguments", text == null ? "" : text);
-        }
-
-        private static boolean isNumber(String name, Object value) {
-            return name.equals("value") && value.toString().matches("-?\\d+(\\.\\d+)?");
-        }
-
-        private static String quoted(String text) {
-            StringBuilder out = new StringBuilder("\"");
-            for (char c : text.toCharArray()) {
-                out.append(c < 0x20 || c == '"' || c == '\\' ? String.format("\\u%04x", (int) c) : String.valueOf(c));
-            }
-            return out.append('"').toString();
-        }
-
-        /** Text as it is; of TLV the only float it holds, else the bytes in hexadecimal. */
-        static String valueOf(int contentFormat, byte[] payload) {
-            if (contentFormat == ContentFormat.TEXT.getCode()) {
-                return new String(payload, java.nio.charset.StandardCharsets.UTF_8);
-            }
-            try {
-                var entries = org.eclipse.leshan.core.tlv.TlvDecoder.decode(java.nio.ByteBuffer.wrap(payload));
-                if (entries.length == 1 && entries[0].getValue() != null && entries[0].getValue().length == 8) {
-                    return String.valueOf(org.eclipse.leshan.core.tlv.TlvDecoder.decodeFloat(entries[0].getValue()));
-                }
-            } catch (org.eclipse.leshan.core.tlv.TlvException e) {
-                // not TLV: hexadecimal below
-            }
-            return java.util.HexFormat.of().formatHex(payload);
         }
     }
 
