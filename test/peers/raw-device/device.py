@@ -96,7 +96,12 @@ class Fleet:
                 announced = True
                 self.lines.add("allDone", **self.counters)
         self._wind_down()
-        self.lines.say("summary", devices=len(self.devices), pending=self._pending(), **self.counters)
+        self.lines.say("summary", devices=len(self.devices), pending=self._without_outcome(), **self.counters)
+
+    def _without_outcome(self) -> int:
+        """Numbers sent that were neither acknowledged in time nor reset nor given up."""
+        c = self.counters
+        return c["sent"] - (c["acknowledged"] - c["acknowledgedLate"]) - c["gaveUp"] - c["resets"]
 
     def _wind_down(self) -> None:
         """Waits a little for the ACKs still under way, then de-registers, then stops for good."""

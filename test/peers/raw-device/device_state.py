@@ -92,7 +92,10 @@ class Device:
         self._proceed()
 
     def deregister(self) -> None:
+        o = self.outstanding
         self._drop_outstanding()
+        if o is not None and o.number is not None:
+            self._finished[o.mid] = (o.number, "pending")  # its ACK may still come, and then counts
         if self.location is not None:
             self._wanted = "deregister"
             self._proceed()
@@ -258,10 +261,10 @@ class Device:
 
     def _late_acknowledgement(self, mid: int) -> None:
         number, outcome = self._finished.get(mid, (0, ""))
-        if outcome == "gaveUp":
+        if outcome in ("gaveUp", "pending"):
             # The server did promise, only late: the number must be in its topic, so it counts.
             self.counters["acknowledged"] += 1
-            self.counters["acknowledgedLate"] += 1
+            self.counters["acknowledgedLate"] += outcome == "gaveUp"
             self.lines.add("acknowledged", ep=self.name, value=number, late=True)
             self._finished[mid] = (number, "acknowledged")
         elif outcome == "acknowledged":
