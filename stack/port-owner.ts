@@ -10,18 +10,24 @@ export async function assertPortsFree(server: string, ports: readonly number[]):
   const busy: number[] = [];
   for (const port of ports) if (!(await isPortFree(port))) busy.push(port);
   if (busy.length === 0) return;
-  const text = busy.map((port) => `port ${port} is taken by ${ownerOf(port) ?? 'another process'}`).join(', ');
-  throw new PlatformError('STACK_PORT_BUSY', `${server} cannot start: ${text}`, { details: { server, ports: busy } });
+  const owners = busy.map(ownerOf);
+  const text = busy.map((port, i) => `port ${port} is taken by ${nameOf(owners[i])}`).join(', ');
+  throw new PlatformError('STACK_PORT_BUSY', `${server} cannot start: ${text}`, {
+    details: { server, ports: busy, pids: owners },
+  });
 }
 
-/** `java (pid 4711)`; undefined when the owner belongs to another user or is gone. */
-function ownerOf(port: number): string | undefined {
+function nameOf(pid: number | undefined): string {
+  return pid === undefined ? 'another process' : `${readOrEmpty(`/proc/${pid}/comm`).trim()} (pid ${pid})`;
+}
+
+/** Undefined when the owner belongs to another user or is gone. */
+function ownerOf(port: number): number | undefined {
   const inodes = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) => listeningInodes(table, port));
   if (inodes.length === 0) return undefined;
   const links = new Set(inodes.map((inode) => `socket:[${inode}]`));
   const pid = entriesOf('/proc').find((name) => /^\d+$/.test(name) && holdsAny(name, links));
-  if (pid === undefined) return undefined;
-  return `${readOrEmpty(`/proc/${pid}/comm`).trim()} (pid ${pid})`;
+  return pid === undefined ? undefined : Number(pid);
 }
 
 function listeningInodes(table: string, port: number): string[] {

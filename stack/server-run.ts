@@ -35,6 +35,7 @@ export class ServerRun {
   readonly #options: ServerRunOptions;
   #process: ServerProcess | undefined;
   #ready: Promise<void> | undefined;
+  #hasFailed = false;
   #abort = new AbortController();
 
   constructor(options: ServerRunOptions) {
@@ -50,9 +51,9 @@ export class ServerRun {
     return this.#ready ?? Promise.reject(this.#stopped());
   }
 
-  /** Fetches, starts and waits until it works. While one start is under way or has succeeded, another joins it. */
+  /** Fetches, starts and waits until it works. It joins a start that is under way or has succeeded, and tries again after a failure or an end. */
   start(): Promise<void> {
-    if (this.#ready !== undefined) return this.#ready;
+    if (this.#ready !== undefined && !this.#hasFailed) return this.#ready;
     this.#abort = new AbortController();
     const { kind, onProgress } = this.#options;
     const report = progressOf(kind.name, onProgress);
@@ -163,8 +164,11 @@ export class ServerRun {
 
   /** Nobody need listen to it: an unheard failure must not end the process. */
   #setReady(ready: Promise<void>): void {
-    ready.catch(() => {});
     this.#ready = ready;
+    this.#hasFailed = false;
+    ready.catch(() => {
+      if (this.#ready === ready) this.#hasFailed = true;
+    });
   }
 
   #stopped(): PlatformError {

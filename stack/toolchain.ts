@@ -60,7 +60,7 @@ export async function assertTools(names: Iterable<ToolName>, env: NodeJS.Process
   if (faults.length === 0) return;
   const text = faults.map((f) => `${f.what} (${f.remedy})`).join('; ');
   throw new PlatformError('STACK_TOOL_MISSING', `needed to fetch or run the servers: ${text}`, {
-    details: { tools: faults.map((f) => f.name) },
+    details: { tools: faults.map((f) => f.name), remedies: faults.map((f) => f.remedy) },
   });
 }
 
