@@ -198,6 +198,11 @@ export const ERROR_CODES = {
     meaning: 'a management request cannot be understood',
     remedy: 'the reply names the field',
   },
+  LWM2M_REFUSED: {
+    retriable: false,
+    meaning: 'a device refuses an operation on purpose',
+    remedy: 'the response code says why: no such path, not writable, value out of range',
+  },
 
   // adapters
   MODBUS_CONFIG: { retriable: false, meaning: 'a Modbus mapping is not valid', remedy: 'the message names each fault' },

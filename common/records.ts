@@ -1,4 +1,4 @@
-import type { Resolver, Type } from 'avsc';
+import type { Type } from 'avsc';
 import { avroType, compileSchema } from '../schemas/avro-types.ts';
 import { FRAME_BYTES, FrameEncoder, schemaIdOf } from '../schemas/codec.ts';
 import type { AvroRecords } from '../schemas/generated/records.ts';
@@ -30,19 +30,16 @@ export function encodeChecked<T>(encoder: FrameEncoder<T>, value: T): Buffer {
   }
 }
 
-interface KnownSchema {
-  readonly writer: Type;
-  readonly resolver: Resolver | undefined;
-}
-
 /**
- * Decodes framed records of any writer schema. With a record name the result has our shape (fields the writer did not know
- * take their defaults); without, the shape that the writer gave it. Union values are `{branch: value}`.
+ * Decodes framed records in the shape that their writer gave them. With a record name the writer schema must be one that ours can
+ * read; since ours only ever grows by fields with defaults, what an older writer did not know is `undefined`, as the types say.
+ * avsc's own resolution is only asked whether it can be read: it would turn a long of the value union into the double before it.
+ * Union values are `{branch: value}`.
  */
 export class RecordReader<T = unknown> {
   readonly #source: SchemaSource;
   readonly #reader: Type | undefined;
-  readonly #known = new Map<number, KnownSchema>();
+  readonly #known = new Map<number, Type>();
 
   constructor(source: SchemaSource, record?: keyof AvroRecords) {
     this.#source = source;
@@ -53,15 +50,14 @@ export class RecordReader<T = unknown> {
   async decode(bytes: Uint8Array): Promise<T> {
     const id = schemaIdOf(bytes);
     if (id === undefined) throw new PlatformError('AVRO_FRAME', `${bytes.length} bytes without a schema id`);
-    const known = this.#known.get(id) ?? (await this.#learn(id));
-    return this.#read(known, Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes), id);
+    const writer = this.#known.get(id) ?? (await this.#learn(id));
+    return this.#read(writer, Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes), id);
   }
 
-  #read(known: KnownSchema, bytes: Buffer, id: number): T {
-    const type = known.resolver === undefined ? known.writer : this.#reader!;
+  #read(writer: Type, bytes: Buffer, id: number): T {
     let result: { value: T; offset: number };
     try {
-      result = type.decode(bytes, FRAME_BYTES, known.resolver);
+      result = writer.decode(bytes, FRAME_BYTES);
     } catch (cause) {
       throw new PlatformError('AVRO_INVALID', `schema ${id}: ${messageOf(cause)}`, { cause });
     }
@@ -74,21 +70,22 @@ export class RecordReader<T = unknown> {
     return result.value;
   }
 
-  async #learn(id: number): Promise<KnownSchema> {
+  async #learn(id: number): Promise<Type> {
     const schema = await this.#source.schemaById(id);
     if (schema === undefined) {
       throw new PlatformError('AVRO_UNKNOWN_SCHEMA', `nobody knows schema id ${id}`, { details: { schemaId: id } });
     }
-    const known = this.#compile(schema, id);
+    const writer = this.#compile(schema, id);
     if (this.#known.size >= KNOWN_SCHEMAS_LIMIT) this.#known.delete(this.#known.keys().next().value!);
-    this.#known.set(id, known);
-    return known;
+    this.#known.set(id, writer);
+    return writer;
   }
 
-  #compile(schema: unknown, id: number): KnownSchema {
+  #compile(schema: unknown, id: number): Type {
     try {
       const writer = compileSchema(schema);
-      return { writer, resolver: this.#reader?.createResolver(writer) };
+      this.#reader?.createResolver(writer);
+      return writer;
     } catch (cause) {
       throw new PlatformError('AVRO_INVALID', `schema ${id} cannot be read as ours: ${messageOf(cause)}`, { cause });
     }

@@ -23,14 +23,7 @@ const REQUEST_TIMEOUT_MS = 5_000;
 export function registrySource(registryUrl: string): SchemaSource {
   return {
     async schemaById(id) {
-      let response: Response;
-      try {
-        response = await fetch(`${registryUrl}/schemas/ids/${id}`, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
-      } catch (cause) {
-        throw new PlatformError('REGISTRY_UNAVAILABLE', `the schema registry at ${registryUrl} does not answer`, {
-          cause,
-        });
-      }
+      const response = await ask(`${registryUrl}/schemas/ids/${id}`, registryUrl);
       if (response.status === 404) return undefined;
       if (!response.ok) {
         throw new PlatformError('REGISTRY_UNAVAILABLE', `the schema registry answered ${response.status} for id ${id}`);
@@ -97,6 +90,51 @@ export async function registerSchemas(gatewayId: string, registryUrl: string): P
     }
   }
   return { gatewayId, subjects: ids, schemas };
+}
+
+/**
+ * The ids under which an enrolled gateway's schemas stand; changes nothing. For those who write to a gateway's topics from outside.
+ * Errors: REGISTRY_UNAVAILABLE; REGISTRY_NOT_ENROLLED when the gateway has no such subject.
+ */
+export async function lookUpSchemas(
+  gatewayId: string,
+  registryUrl: string,
+  subjects: readonly string[],
+): Promise<SchemaSnapshot> {
+  const ids: Record<string, number> = {};
+  const schemas: Record<string, unknown> = {};
+  for (const subject of subjects) {
+    const schema = subjectsOf(gatewayId).get(subject);
+    const id = await lookUpSchema(registryUrl, subject, schema);
+    ids[subject] = id;
+    schemas[String(id)] = schema;
+  }
+  return { gatewayId, subjects: ids, schemas };
+}
+
+async function lookUpSchema(registryUrl: string, subject: string, schema: unknown): Promise<number> {
+  const response = await ask(`${registryUrl}/subjects/${encodeURIComponent(subject)}`, registryUrl, {
+    method: 'POST',
+    headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
+    body: JSON.stringify({ schema: JSON.stringify(schema), schemaType: 'AVRO' }),
+  });
+  if (response.status === 404) {
+    throw new PlatformError(
+      'REGISTRY_NOT_ENROLLED',
+      `the registry has no schema of this version under ${subject}: is the gateway's name right?`,
+    );
+  }
+  if (!response.ok)
+    throw new PlatformError('REGISTRY_UNAVAILABLE', `the schema registry answered ${response.status} for ${subject}`);
+  return ((await response.json()) as { id: number }).id;
+}
+
+async function ask(url: string, registryUrl: string, request: RequestInit = {}): Promise<Response> {
+  try {
+    return await fetch(url, { ...request, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+  } catch (cause) {
+    throw new PlatformError('REGISTRY_UNAVAILABLE', `the schema registry at ${registryUrl} does not answer`, { cause });
+  }
 }
 
 function registrationError(cause: unknown, subject: string, registryUrl: string): PlatformError {

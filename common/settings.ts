@@ -11,6 +11,8 @@ export interface Setting<T extends z.ZodType = z.ZodType> {
   readonly about: string;
   /** Takes the text of the variable or flag; bounds and defaults stand here. */
   readonly schema: T;
+  /** Its flag stands alone, without a value, and means `yes`. */
+  readonly isSwitch?: true;
 }
 
 export type SettingsTable = Readonly<Record<string, Setting>>;
@@ -73,10 +75,16 @@ function readFlags(
   args: readonly string[],
   faults: string[],
 ): { values: Record<string, string | undefined>; positionals: string[] } {
-  const options = Object.fromEntries(Object.keys(table).map((name) => [flagOf(name), { type: 'string' as const }]));
+  const options = Object.fromEntries(
+    Object.entries(table).map(([name, { isSwitch }]) => [
+      flagOf(name),
+      { type: isSwitch === true ? ('boolean' as const) : ('string' as const) },
+    ]),
+  );
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
-    return { values: values as Record<string, string | undefined>, positionals };
+    const texts = Object.entries(values).map(([flag, value]) => [flag, value === true ? 'yes' : value] as const);
+    return { values: Object.fromEntries(texts) as Record<string, string | undefined>, positionals };
   } catch (error) {
     faults.push((error as Error).message.split('. ')[0]!);
     return { values: {}, positionals: [] };

@@ -1,9 +1,10 @@
 import { createRequire } from 'node:module';
-import { Kafka, type LogEntry, logLevel, Partitioners } from 'kafkajs';
+import type { Kafka as KafkaClass, LogEntry } from 'kafkajs';
 import type { Log } from '../log.ts';
+import { Kafka, logLevel, Partitioners } from './kafkajs.ts';
 
 /** One set of brokers. Connections are opened by the producers, consumers and admins made from it. */
-export type KafkaCluster = Kafka;
+export type KafkaCluster = KafkaClass;
 export const partitionByKey = Partitioners.DefaultPartitioner;
 
 export interface KafkaAddress {

@@ -1,9 +1,10 @@
-import { CompressionTypes, type Message, type Producer } from 'kafkajs';
+import type { Message, Producer } from 'kafkajs';
 import { PlatformError } from '../errors.ts';
 import { backoffMs, sleep } from '../lifecycle.ts';
 import type { Log } from '../log.ts';
 import { type KafkaCluster, partitionByKey } from './client.ts';
 import { hasLostSequence, kafkaError } from './errors.ts';
+import { CompressionTypes } from './kafkajs.ts';
 
 /** Called once: without an error when Kafka has committed the record, with one when it never will. */
 export type OnCommitted = (error?: PlatformError) => void;

@@ -3,8 +3,10 @@ import { messageOf } from '../errors.ts';
 import { backoffMs, sleep } from '../lifecycle.ts';
 import type { Log } from '../log.ts';
 import type { KafkaCluster } from './client.ts';
+import type { WireHeader } from './kafkajs.ts';
 
-export type ConsumedRecord = KafkaMessage;
+/** `headerList` holds the headers as they stand on the wire; `headers` is the same by name. */
+export type ConsumedRecord = KafkaMessage & { readonly headerList: readonly WireHeader[] };
 
 export interface ConsumedBatch {
   readonly topic: string;
@@ -18,20 +20,35 @@ export interface ConsumedBatch {
   readonly signal: AbortSignal;
 }
 
+/** What an `onBatch` returns that cannot go on with its partition: records before the offset are done, the others come again later. */
+export interface StopBefore {
+  readonly stopBefore: bigint;
+  readonly retryAfterMs: number;
+}
+
 export interface ConsumeOptions {
   readonly kafka: KafkaCluster;
   readonly groupId: string;
   readonly topics: readonly string[];
   /** Its effect must be durable when it resolves: the offset is committed right after. When it throws the batch comes again, after a pause. */
-  onBatch(batch: ConsumedBatch): Promise<void>;
+  onBatch(batch: ConsumedBatch): Promise<StopBefore | undefined | void>;
   readonly signal: AbortSignal;
   readonly log: Log;
   /** Largest fetch of one partition; bounds what one batch holds in memory. */
   readonly batchBytes?: number;
+  /** How long the group waits for a member that says nothing, so also how long a successor waits after a kill. */
+  readonly sessionTimeoutMs?: number;
+  /** The consumer has joined its group and has its partitions. */
+  onJoined?(): void;
+  /** The effect is durable but its offset is not committed: the batch may come again. */
+  onCommitFailed?(error: unknown): void;
 }
 
 const DEFAULT_BATCH_BYTES = 1024 * 1024;
-const SESSION_TIMEOUT_MS = 10_000;
+const DEFAULT_SESSION_TIMEOUT_MS = 10_000;
+
+/** How soon partitions are noticed that somebody added to a topic. */
+const METADATA_AGE_MS = 30_000;
 
 /**
  * Consumes as a member of a group until the signal is aborted, from the committed offset or from the beginning. At least once:
@@ -51,11 +68,13 @@ export async function consume(o: ConsumeOptions): Promise<void> {
 
 /** Resolves with the reason once the consumer cannot go on by itself, or on abort. */
 async function consumeUntilCrash(o: ConsumeOptions): Promise<string> {
+  const sessionTimeout = o.sessionTimeoutMs ?? DEFAULT_SESSION_TIMEOUT_MS;
   const consumer = o.kafka.consumer({
     groupId: o.groupId,
-    sessionTimeout: SESSION_TIMEOUT_MS,
-    rebalanceTimeout: SESSION_TIMEOUT_MS,
-    heartbeatInterval: 2_000,
+    sessionTimeout,
+    rebalanceTimeout: sessionTimeout,
+    heartbeatInterval: Math.min(2_000, sessionTimeout / 4),
+    metadataMaxAge: METADATA_AGE_MS,
     maxBytesPerPartition: o.batchBytes ?? DEFAULT_BATCH_BYTES,
     maxBytes: 4 * (o.batchBytes ?? DEFAULT_BATCH_BYTES),
     maxWaitTimeInMs: 500,
@@ -66,8 +85,13 @@ async function consumeUntilCrash(o: ConsumeOptions): Promise<string> {
   let crashed: (reason: string) => void = () => undefined;
   const ended = new Promise<string>((resolve) => {
     crashed = resolve;
-    o.signal.addEventListener('abort', () => resolve('stopped'), { once: true });
   });
+  const onAbort = () => {
+    stopping.abort();
+    crashed('stopped');
+  };
+  o.signal.addEventListener('abort', onAbort, { once: true });
+  if (o.onJoined !== undefined) consumer.on(consumer.events.GROUP_JOIN, o.onJoined);
   consumer.on(consumer.events.CRASH, ({ payload }) => crashed(messageOf(payload.error)));
   try {
     await consumer.connect();
@@ -81,6 +105,7 @@ async function consumeUntilCrash(o: ConsumeOptions): Promise<string> {
   } catch (error) {
     return messageOf(error);
   } finally {
+    o.signal.removeEventListener('abort', onAbort);
     stopping.abort();
     await consumer
       .disconnect()
@@ -92,36 +117,47 @@ async function handleBatch(
   o: ConsumeOptions,
   consumer: Consumer,
   payload: EachBatchPayload,
-  stopping: AbortSignal,
+  signal: AbortSignal,
 ): Promise<void> {
-  const { batch, heartbeat, isRunning, isStale } = payload;
-  const signal = AbortSignal.any([o.signal, stopping]);
-  for (let attempt = 0; ; attempt++) {
-    if (signal.aborted || !isRunning() || isStale()) return;
+  const { batch, isStale } = payload;
+  const outcome = await handleUntilDone(o, payload, signal);
+  if (outcome === 'given up' || isStale()) return;
+  const last = outcome === undefined ? BigInt(batch.lastOffset()) : outcome.stopBefore - 1n;
+  const { topic, partition } = batch;
+  try {
+    await consumer.commitOffsets([{ topic, partition, offset: (last + 1n).toString() }]);
+  } catch (error) {
+    o.onCommitFailed?.(error);
+    throw error;
+  }
+  payload.resolveOffset(last.toString());
+  if (outcome !== undefined) {
+    const resume = payload.pause();
+    void sleep(outcome.retryAfterMs, signal).then(resume);
+  }
+  await payload.heartbeat();
+}
+
+/** Repeats `onBatch` until it succeeds, with heartbeats between; gives up when this member may have lost the partition. */
+async function handleUntilDone(
+  o: ConsumeOptions,
+  { batch, heartbeat, isRunning, isStale }: EachBatchPayload,
+  signal: AbortSignal,
+): Promise<StopBefore | undefined | 'given up'> {
+  const { topic, partition } = batch;
+  const longestPauseMs = (o.sessionTimeoutMs ?? DEFAULT_SESSION_TIMEOUT_MS) / 4;
+  for (let attempt = 0; !signal.aborted && isRunning() && !isStale(); attempt++) {
     try {
-      await o.onBatch({
-        topic: batch.topic,
-        partition: batch.partition,
-        records: batch.messages,
-        highWatermark: BigInt(batch.highWatermark),
-        heartbeat,
-        signal,
-      });
-      break;
+      const records = batch.messages as ConsumedRecord[];
+      const highWatermark = BigInt(batch.highWatermark);
+      return (await o.onBatch({ topic, partition, records, highWatermark, heartbeat, signal })) ?? undefined;
     } catch (error) {
-      if (signal.aborted) return;
-      if (attempt === 0)
-        o.log.warn(
-          { topic: batch.topic, partition: batch.partition, offset: batch.firstOffset(), reason: messageOf(error) },
-          'a batch could not be handled and is tried again',
-        );
-      await sleep(Math.min(backoffMs(attempt), SESSION_TIMEOUT_MS / 4), signal);
+      if (signal.aborted) break;
+      const at = { topic, partition, offset: batch.firstOffset(), reason: messageOf(error) };
+      if (attempt === 0) o.log.warn(at, 'a batch could not be handled and is tried again');
+      await sleep(Math.min(backoffMs(attempt), longestPauseMs), signal);
       await heartbeat();
     }
   }
-  if (isStale()) return;
-  const next = (BigInt(batch.lastOffset()) + 1n).toString();
-  await consumer.commitOffsets([{ topic: batch.topic, partition: batch.partition, offset: next }]);
-  payload.resolveOffset(batch.lastOffset());
-  await heartbeat();
+  return 'given up';
 }

@@ -53,7 +53,7 @@ async function readRanges(o: ReadTopicOptions, left: Map<number, OffsetRange>): 
             if (range === undefined) return;
             for (const record of batch.messages) {
               if (BigInt(record.offset) >= range.next) break;
-              await o.onRecord(record, batch.partition);
+              await o.onRecord(record as ConsumedRecord, batch.partition);
               count++;
             }
             if (BigInt(batch.lastOffset()) + 1n >= range.next) left.delete(batch.partition);

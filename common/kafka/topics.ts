@@ -64,3 +64,55 @@ export async function offsetRanges(kafka: KafkaCluster, topic: string): Promise<
     await admin.disconnect();
   }
 }
+
+/** The id that a cluster was formatted with: the same at whatever address it is reached. Errors: KAFKA_UNAVAILABLE. */
+export async function clusterIdOf(kafka: KafkaCluster): Promise<string> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    return (await admin.describeCluster()).clusterId;
+  } catch (error) {
+    throw kafkaError(error, 'asking for the cluster id');
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** Number of partitions by topic; topics that are not there are left out. Errors: KAFKA_UNAVAILABLE. */
+export async function partitionCounts(
+  kafka: KafkaCluster,
+  topics: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const existing = new Set(await admin.listTopics());
+    const present = topics.filter((topic) => existing.has(topic));
+    if (present.length === 0) return new Map();
+    const metadata = await admin.fetchTopicMetadata({ topics: present });
+    return new Map(metadata.topics.map(({ name, partitions }) => [name, partitions.length]));
+  } catch (error) {
+    throw kafkaError(error, 'counting partitions');
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** Next offset that a group will read, by partition; partitions that it never committed are left out. Errors: KAFKA_UNAVAILABLE. */
+export async function committedOffsets(
+  kafka: KafkaCluster,
+  groupId: string,
+  topic: string,
+): Promise<ReadonlyMap<number, bigint>> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const [found] = await admin.fetchOffsets({ groupId, topics: [topic] });
+    const offsets = (found?.partitions ?? []).map(({ partition, offset }) => [partition, BigInt(offset)] as const);
+    return new Map(offsets.filter(([, offset]) => offset >= 0n));
+  } catch (error) {
+    throw kafkaError(error, `reading committed offsets of ${topic}`);
+  } finally {
+    await admin.disconnect();
+  }
+}
