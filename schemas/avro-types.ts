@@ -31,8 +31,8 @@ const LONG_TYPE = avro.types.LongType.__with(
   {
     fromBuffer(bytes: Buffer): number | bigint {
       const high = bytes.readInt32LE(4);
-      if (high >= -(2 ** 21) && high < 2 ** 21) return high * 2 ** 32 + bytes.readUInt32LE(0);
-      return bytes.readBigInt64LE(0);
+      const value = high * 2 ** 32 + bytes.readUInt32LE(0);
+      return Number.isSafeInteger(value) ? value : bytes.readBigInt64LE(0);
     },
     toBuffer(value: number | bigint): Buffer {
       const bytes = Buffer.allocUnsafe(8);
