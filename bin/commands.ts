@@ -1,12 +1,27 @@
+import { MODBUS_SETTINGS } from '../adapters/modbus/settings.ts';
+import { MODBUS_SIMULATOR_SETTINGS, SIMULATOR_SETTINGS } from '../adapters/simulator/settings.ts';
 import { INFLUXDB_SETTINGS, ORIENTDB_SETTINGS } from '../connectors/settings.ts';
 import { LWM2M_SERVER_SETTINGS } from '../lwm2m-server/settings.ts';
 import { REPLICATOR_SETTINGS } from '../replicator/settings.ts';
 import { type Command, command, service } from './command.ts';
 import { REQUEST_SETTINGS } from './request-settings.ts';
+import { STATUS_SETTINGS } from './status-settings.ts';
 import { TAIL_SETTINGS } from './tail-settings.ts';
+import { UP_SETTINGS } from './up-settings.ts';
 
 /** Every sub-command by name. */
 export const COMMANDS: Readonly<Record<string, Command>> = {
+  up: command({
+    about:
+      'runs everything on this machine: real servers, one gateway, the cloud and a few devices; the same as npm start',
+    settings: UP_SETTINGS,
+    run: async (settings, context) => (await import('./up.ts')).up(settings, context),
+  }),
+  status: command({
+    about: 'shows what runs, what each topic and store holds, and the newest values',
+    settings: STATUS_SETTINGS,
+    run: async (settings, context) => (await import('./status.ts')).status(settings, context),
+  }),
   'lwm2m-server': service(
     'the LwM2M server of one gateway, with its bridge to Kafka',
     LWM2M_SERVER_SETTINGS,
@@ -22,14 +37,33 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     INFLUXDB_SETTINGS,
     async () => (await import('../connectors/main.ts')).influxdbMain,
   ),
-  'connector-orientdb': service('keeps the graph of servers, devices and objects in OrientDB', ORIENTDB_SETTINGS, async () => {
-    const { orientdbMain } = await import('../connectors/main.ts');
-    const { coreObjectModels } = await import('../lwm2m/model/core-objects.ts');
-    const models = coreObjectModels()
-      .all()
-      .map((model) => ({ ...model, resources: [...model.resources.values()] }));
-    return (settings, context) => orientdbMain(settings, { ...context, models });
-  }),
+  'connector-orientdb': service(
+    'keeps the graph of servers, devices and objects in OrientDB',
+    ORIENTDB_SETTINGS,
+    async () => {
+      const { orientdbMain } = await import('../connectors/main.ts');
+      const { coreObjectModels } = await import('../lwm2m/model/core-objects.ts');
+      const models = coreObjectModels()
+        .all()
+        .map((model) => ({ ...model, resources: [...model.resources.values()] }));
+      return (settings, context) => orientdbMain(settings, { ...context, models });
+    },
+  ),
+  modbus: service(
+    'shows Modbus units as LwM2M devices',
+    MODBUS_SETTINGS,
+    async () => (await import('../adapters/modbus/main.ts')).main,
+  ),
+  simulate: service(
+    'runs simulated LwM2M devices',
+    SIMULATOR_SETTINGS,
+    async () => (await import('../adapters/simulator/main.ts')).main,
+  ),
+  'simulate-modbus': service(
+    'runs a Modbus TCP server with a few units whose registers change',
+    MODBUS_SIMULATOR_SETTINGS,
+    async () => (await import('../adapters/simulator/modbus-server.ts')).main,
+  ),
   tail: command({
     about: 'prints the records of a topic as they come, decoded, one JSON line each',
     operands: '<topic>',

@@ -1,0 +1,20 @@
+import { gatewayId, list, text, wholeNumber } from '../common/setting-types.ts';
+import type { SettingsTable } from '../common/settings.ts';
+import { DATA_DIR } from './running-system.ts';
+
+export const UP_SETTINGS = {
+  dataDir: {
+    about: 'folder for data, logs and generated secrets; it stays after a stop',
+    schema: text.default(DATA_DIR),
+  },
+  gatewayId: { about: 'id of the gateway', schema: gatewayId.default('gw1') },
+  devices: { about: 'simulated LwM2M devices', schema: wholeNumber(0, 1_000).default(2) },
+  observe: {
+    about: 'paths observed on every device, with commas; * stands for each instance',
+    schema: list.default(['/3303/*/5700']),
+  },
+  portOffset: {
+    about: 'added to every standard port, for a second system on one machine',
+    schema: wholeNumber(0, 20_000).default(0),
+  },
+} as const satisfies SettingsTable;

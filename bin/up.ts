@@ -1,0 +1,93 @@
+import { fileURLToPath } from 'node:url';
+import { messageOf } from '../common/errors.ts';
+import { untilAborted } from '../common/lifecycle.ts';
+import type { SettingsOf } from '../common/settings.ts';
+import { type CommandContext, EXIT, type ExitCode } from './command.ts';
+import { DEFAULT_SYSTEM_PORTS, SERVICE_NAMES, type System, type SystemPorts, startSystem } from './system.ts';
+import type { UP_SETTINGS } from './up-settings.ts';
+
+type UpSettings = SettingsOf<typeof UP_SETTINGS>;
+
+const DEMO_MAPPING = fileURLToPath(new URL('../adapters/modbus/demo-mapping.json', import.meta.url));
+
+/** Runs the whole chain in the foreground until it is stopped. */
+export async function up(settings: UpSettings, { signal, log }: CommandContext): Promise<ExitCode> {
+  const startedAt = Date.now();
+  const services = SERVICE_NAMES.filter((name) => name !== 'simulate' || settings.devices > 0);
+  const system = await startSystem({
+    dataDir: settings.dataDir,
+    ports: shifted(DEFAULT_SYSTEM_PORTS, settings.portOffset),
+    gatewayId: settings.gatewayId,
+    services,
+    observe: settings.observe,
+    // The demo's mapping names the standard port of the simulator.
+    modbusMapping: DEMO_MAPPING,
+    simulatedDevices: settings.devices,
+    log,
+    onProgress: say,
+    signal,
+  });
+  try {
+    await followStart(system, startedAt, signal);
+    await untilAborted(signal);
+  } finally {
+    say('\nstopping; data stays in the data folder');
+    await system.stop();
+  }
+  return EXIT.ok;
+}
+
+/** The chain is shown as soon as values can flow through both clusters; a first build of InfluxDB goes on beside it. */
+async function followStart(system: System, startedAt: number, signal: AbortSignal): Promise<void> {
+  const influx = system.ready('connector-influxdb').then(
+    () => true,
+    (error: unknown) => {
+      if (!signal.aborted) say(`InfluxDB cannot be used: ${messageOf(error)}`);
+      return false;
+    },
+  );
+  const rest = ['lwm2m-server', 'replicator', 'connector-orientdb', 'modbus'] as const;
+  await Promise.race([Promise.all(rest.map((name) => system.ready(name))), untilAborted(signal)]);
+  if (signal.aborted) return;
+  const already = await Promise.race([influx, Promise.resolve('building' as const)]);
+  say(overview(system, already === true, Date.now() - startedAt));
+  if (already === 'building')
+    void influx.then((ready) => ready && !signal.aborted && say('InfluxDB is ready: values arrive there too now'));
+}
+
+function overview({ addresses, gatewayId }: System, influxReady: boolean, tookMs: number): string {
+  const health = (name: string) => `http://127.0.0.1:${addresses.health[name]}/metrics`;
+  return `
+zeelos runs, after ${(tookMs / 1_000).toFixed(1)} s. Ctrl-C stops everything.
+
+  LwM2M server ${gatewayId.padEnd(10)}  coap://127.0.0.1:${addresses.coapPort}   ${health('lwm2m-server')}
+  Modbus simulator         127.0.0.1:${addresses.modbusPort}, behind the adapter
+  Kafka at the edge        ${addresses.edgeBrokers}
+  replicator               ${health('replicator')}
+  Kafka in the cloud       ${addresses.cloudBrokers}
+  schema registry          ${addresses.registryUrl}
+  InfluxDB                 ${addresses.influxUrl}${influxReady ? '' : '   (still being built or started; values wait in Kafka)'}
+  OrientDB                 ${addresses.orientUrl}
+
+Try in another terminal, in this folder:
+
+  npx zeelos status
+  npx zeelos tail iot.${gatewayId}.observations
+  npx zeelos request ${gatewayId} sensor-1 read /3303/0/5700
+`;
+}
+
+function shifted(ports: SystemPorts, offset: number): SystemPorts {
+  const shift = <T extends object>(table: T): T =>
+    Object.fromEntries(Object.entries(table).map(([name, port]) => [name, (port as number) + offset])) as T;
+  return {
+    stack: shift(ports.stack),
+    coap: ports.coap + offset,
+    modbus: ports.modbus + offset,
+    health: shift(ports.health),
+  };
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
