@@ -7,7 +7,7 @@ import { ConfirmableSender } from './confirmable-sender.ts';
 import { type CoapCounter, type CoapCounters, createCounters } from './counters.ts';
 import { Exchanges } from './exchanges.ts';
 import { IdleTransfers } from './idle-transfers.ts';
-import { type CoapLimits, DEFAULT_LIMITS } from './limits.ts';
+import { type CoapLimits, checkedLimits } from './limits.ts';
 import {
   type CoapMessage,
   decodeMessage,
@@ -49,6 +49,8 @@ export interface CoapEndpointOptions {
   onNotification(notification: CoapNotification): void;
   /** The observed path behind a token; needed to fetch the later blocks of a notification. Undefined: rejected. */
   pathOfNotification?(peer: Peer, token: Buffer): readonly string[] | undefined;
+  /** A non-confirmable notification of ours was refused: the observation behind the token is to be dropped. */
+  onNotificationReset?(peer: Peer, token: Buffer): void;
   readonly limits?: Partial<CoapLimits> | undefined;
   /** Milliseconds of a clock that never steps back; default: the process clock. */
   readonly now?: (() => number) | undefined;
@@ -82,7 +84,7 @@ export class CoapEndpoint {
 
   private constructor(options: CoapEndpointOptions) {
     this.#options = options;
-    const limits: CoapLimits = { ...DEFAULT_LIMITS, ...options.limits };
+    const limits = checkedLimits(options.limits);
     const counters = this.#counters;
     const now = options.now ?? (() => performance.now());
     const randomBytes = options.random ?? systemRandomBytes;
@@ -133,7 +135,7 @@ export class CoapEndpoint {
     this.#client = client;
   }
 
-  /** Rejects TRANSPORT_BIND. */
+  /** Rejects TRANSPORT_BIND, CONFIG_INVALID. */
   static async open(options: CoapEndpointOptions): Promise<CoapEndpoint> {
     const endpoint = new CoapEndpoint(options);
     await endpoint.#start();
@@ -277,8 +279,12 @@ export class CoapEndpoint {
 
   /** Ping: an empty confirmable message is answered with a Reset, RFC 7252 §4.3; a non-confirmable one has no meaning. */
   #onEmpty(message: CoapMessage, peer: Peer): void {
+    if (message.type !== 'CON') {
+      this.#counters.droppedUnknownMessages++;
+      return;
+    }
     this.#counters.pingsIn++;
-    if (message.type === 'CON') this.#receiver.sendReset(message.messageId, peer);
+    this.#receiver.sendReset(message.messageId, peer);
   }
 
   #onContent(message: CoapMessage, datagram: Buffer, peer: Peer): void {
@@ -344,9 +350,13 @@ export class CoapEndpoint {
 
   #onReset(message: CoapMessage, peer: Peer): void {
     this.#counters.resetsIn++;
-    const transmission = this.#sender.inFlight(this.#peers.find(peer), message.messageId);
-    if (transmission === undefined || message.code !== '0.00') this.#counters.unmatchedAcknowledgements++;
-    else this.#sender.settle(transmission, 'reset');
+    const state = this.#peers.find(peer);
+    const transmission = this.#sender.inFlight(state, message.messageId);
+    const token = this.#notifier.refusedToken(state, message.messageId);
+    if (message.code !== '0.00') this.#counters.droppedUnknownMessages++;
+    else if (transmission !== undefined) this.#sender.settle(transmission, 'reset');
+    else if (token !== undefined) this.#options.onNotificationReset?.(peer, token);
+    else this.#counters.unmatchedAcknowledgements++;
   }
 }
 

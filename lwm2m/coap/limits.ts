@@ -1,3 +1,5 @@
+import { PlatformError } from '../../common/errors.ts';
+
 /**
  * Every limit of the endpoint and what happens at it. Protocol times are those of RFC 7252 §4.8; all times in ms.
  */
@@ -75,3 +77,19 @@ export const DEFAULT_LIMITS: CoapLimits = {
   transferBytes: 64 * 2 ** 20,
   transferIdleMs: 60_000,
 };
+
+const BLOCK_SIZES: readonly number[] = [16, 32, 64, 128, 256, 512, 1024];
+
+/** The defaults with the given limits in their place. @throws CONFIG_INVALID */
+export function checkedLimits(given: Partial<CoapLimits> = {}): CoapLimits {
+  const limits: CoapLimits = { ...DEFAULT_LIMITS, ...given };
+  const faults = Object.entries(limits).filter(([, value]) => !(Number.isFinite(value) && value >= 0));
+  if (!BLOCK_SIZES.includes(limits.blockSizeBytes)) faults.push(['blockSizeBytes', limits.blockSizeBytes]);
+  if (!(limits.ackTimeoutMs > 0)) faults.push(['ackTimeoutMs', limits.ackTimeoutMs]);
+  if (!(limits.ackRandomFactor >= 1)) faults.push(['ackRandomFactor', limits.ackRandomFactor]);
+  if (!(limits.rememberedNotificationsPerPeer >= 8)) {
+    faults.push(['rememberedNotificationsPerPeer', limits.rememberedNotificationsPerPeer]);
+  }
+  if (faults.length === 0) return limits;
+  throw new PlatformError('CONFIG_INVALID', `CoAP limits out of range: ${faults.map(([name]) => name).join(', ')}`);
+}

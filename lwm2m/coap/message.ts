@@ -1,4 +1,5 @@
 import { generate, type OptionName, parse } from 'coap-packet';
+import { PlatformError } from '../../common/errors.ts';
 
 export type MessageType = 'CON' | 'NON' | 'ACK' | 'RST';
 
@@ -25,6 +26,8 @@ const LONGEST_TOKEN_BYTES = 8;
 const PAYLOAD_MARKER = 0xff;
 /** Largest UDP payload over IPv4. */
 const LONGEST_DATAGRAM_BYTES = 65_507;
+/** Class 0, 2, 4 or 5 and a detail of two digits up to 31, RFC 7252 §3. */
+const CODE = /^[0245]\.([012]\d|3[01])$/;
 /** Far above any real message; a datagram full of one-byte options is an attack on the receiver's memory. */
 const MOST_OPTIONS = 128;
 
@@ -96,8 +99,22 @@ export function decodeMessage(datagram: Buffer): CoapMessage {
   };
 }
 
-/** @throws RangeError when longer than a datagram can be: the caller keeps payloads to one block */
+/** @throws INTERNAL for a code or token that is none, COAP_TOO_LARGE when longer than a datagram can be */
 export function encodeMessage(message: CoapMessage): Buffer {
+  if (!CODE.test(message.code) || message.token.length > LONGEST_TOKEN_BYTES) {
+    throw new PlatformError(
+      'INTERNAL',
+      `code ${message.code} or a token of ${message.token.length} bytes cannot be sent`,
+    );
+  }
+  try {
+    return encode(message);
+  } catch (cause) {
+    throw new PlatformError('COAP_TOO_LARGE', 'a message does not fit a datagram', { cause });
+  }
+}
+
+function encode(message: CoapMessage): Buffer {
   return generate(
     {
       code: message.code,

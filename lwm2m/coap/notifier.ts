@@ -26,6 +26,9 @@ export interface OutgoingNotification {
 
 export type NotifyOutcome = 'acknowledged' | 'reset' | 'sent';
 
+/** Non-confirmable notifications per peer whose Reset would still be understood; the oldest is forgotten at it. */
+const UNCONFIRMED_PER_PEER = 16;
+
 export interface NotifierParts {
   readonly limits: CoapLimits;
   readonly peers: PeerTable;
@@ -52,6 +55,7 @@ export class Notifier {
     const messageId = state.nextMessageId();
     const datagram = this.#encode(state, messageId, notification);
     if (!notification.confirmable) {
+      this.#remember(state, messageId, asBuffer(notification.token));
       this.#parts.send(datagram, peer);
       return 'sent';
     }
@@ -60,6 +64,23 @@ export class Notifier {
     if (outcome === 'cancelled')
       throw new PlatformError('COAP_CANCELLED', `the notification to ${peer.key} was withdrawn`);
     return outcome;
+  }
+
+  /** The token of the non-confirmable notification that a Reset refuses, RFC 7641 §3.6. */
+  refusedToken(state: PeerState | undefined, messageId: number): Buffer | undefined {
+    const token = state?.unconfirmed?.get(messageId);
+    state?.unconfirmed?.delete(messageId);
+    return token;
+  }
+
+  #remember(state: PeerState, messageId: number, token: Buffer): void {
+    state.unconfirmed ??= new Map();
+    state.unconfirmed.set(messageId, token);
+    if (state.unconfirmed.size <= UNCONFIRMED_PER_PEER) return;
+    for (const oldest of state.unconfirmed.keys()) {
+      state.unconfirmed.delete(oldest);
+      return;
+    }
   }
 
   #encode(state: PeerState, messageId: number, notification: OutgoingNotification): Buffer {

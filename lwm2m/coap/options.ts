@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { PlatformError } from '../../common/errors.ts';
 import { type Block, decodeBlock, decodeUint, encodeBlock, encodeUint } from './block-option.ts';
 import type { CoapOption } from './message.ts';
 
@@ -148,27 +149,34 @@ function readText(value: Buffer, use: (text: string) => void): boolean {
   return true;
 }
 
-/** Collects the options of a message to send; undefined values are left out. */
+/** Collects the options of a message to send; undefined values are left out. Throws COAP_TOO_LARGE, INTERNAL. */
 export class OptionList {
   readonly options: CoapOption[] = [];
 
   uint(name: KnownOption, value: number | undefined): this {
-    if (value !== undefined) this.options.push({ name, value: encodeUint(value) });
-    return this;
+    if (value === undefined) return this;
+    if (!Number.isSafeInteger(value) || value < 0) throw new PlatformError('INTERNAL', `${name} cannot be ${value}`);
+    return this.#add(name, encodeUint(value));
   }
 
   texts(name: KnownOption, values: readonly string[] | undefined): this {
-    for (const value of values ?? NO_SEGMENTS) this.options.push({ name, value: Buffer.from(value) });
+    for (const value of values ?? NO_SEGMENTS) this.#add(name, Buffer.from(value));
     return this;
   }
 
   bytes(name: KnownOption, value: Uint8Array | undefined): this {
-    if (value !== undefined) this.options.push({ name, value: Buffer.from(value) });
-    return this;
+    return value === undefined ? this : this.#add(name, Buffer.from(value));
   }
 
   block(name: 'Block1' | 'Block2', value: Block | undefined): this {
-    if (value !== undefined) this.options.push({ name, value: encodeBlock(value) });
+    return value === undefined ? this : this.#add(name, encodeBlock(value));
+  }
+
+  #add(name: KnownOption, value: Buffer): this {
+    if (value.length > OPTIONS[name].longest) {
+      throw new PlatformError('COAP_TOO_LARGE', `${name} takes at most ${OPTIONS[name].longest} bytes`);
+    }
+    this.options.push({ name, value });
     return this;
   }
 }

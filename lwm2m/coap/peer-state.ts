@@ -14,6 +14,8 @@ export class PeerState {
   exchanges: Map<string, Exchange> | undefined = undefined;
   requests: RequestsOfPeer | undefined = undefined;
   notifications: NotificationMemory | undefined = undefined;
+  /** Token by message id of the last non-confirmable notifications to this peer. */
+  unconfirmed: Map<number, Buffer> | undefined = undefined;
   #messageId: number;
 
   constructor(peer: Peer, firstMessageId: number, nowMs: number) {

@@ -55,7 +55,6 @@ interface Incoming {
   readonly message: CoapMessage;
   readonly options: Options;
   readonly method: string;
-  readonly transferKey: string;
   /** None for what need not be remembered: it may be handled again without harm. */
   entry: RememberedRequest | undefined;
   separateTimer: WheelTimer | undefined;
@@ -98,7 +97,6 @@ export class RequestServer {
       message,
       options,
       method,
-      transferKey: transferKey(state.peer.key, method, options.uriPath, options.uriQuery),
       entry: undefined,
       separateTimer: undefined,
       acknowledged: false,
@@ -136,7 +134,7 @@ export class RequestServer {
       return true;
     }
     if (block2 === undefined || block2.number === 0 || block1 !== undefined) return false;
-    const body = this.#parts.bodies.find(incoming.transferKey);
+    const body = this.#parts.bodies.find(keyOf(incoming));
     if (body !== undefined) this.#answerFromBody(incoming, body);
     else if (SAFE_METHODS.has(incoming.method)) return false;
     else this.#answer(incoming, { code: '4.08' });
@@ -168,7 +166,7 @@ export class RequestServer {
   #assemble(incoming: Incoming, block: Block): Buffer | undefined {
     const { message, options, state } = incoming;
     const step = this.#parts.assembly.accept({
-      key: incoming.transferKey,
+      key: keyOf(incoming),
       peerKey: state.peer.key,
       block,
       payload: message.payload,
@@ -230,7 +228,7 @@ export class RequestServer {
     const { block1, block2 } = incoming.options;
     const largest = Math.min(limits.blockSizeBytes, block2?.sizeBytes ?? limits.blockSizeBytes);
     if (payload.length > largest) {
-      this.#answerFromBody(incoming, bodies.keep(incoming.transferKey, incoming.state.peer.key, response, payload));
+      this.#answerFromBody(incoming, bodies.keep(keyOf(incoming), incoming.state.peer.key, response, payload));
     } else if ((block2?.number ?? 0) === 0) this.#answer(incoming, response, { block1 });
     else this.#answer(incoming, { code: '4.00' });
   }
@@ -288,6 +286,10 @@ export class RequestServer {
     this.#parts.counters.acknowledgementsOut++;
     this.#parts.send(datagram, state.peer);
   }
+}
+
+function keyOf({ state, method, options }: Incoming): string {
+  return transferKey(state.peer.key, method, options.uriPath, options.uriQuery);
 }
 
 /** A peer that never acknowledges a separate response is gone or has lost interest: the sender has counted it. */
