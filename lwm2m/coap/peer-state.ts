@@ -55,6 +55,7 @@ export class PeerTable {
   readonly #randomMessageId: () => number;
   readonly #peers = new Map<string, PeerState>();
   #hand: IterableIterator<PeerState> = this.#peers.values();
+  #share = 0;
 
   constructor(limits: CoapLimits, memory: RequestMemory, randomMessageId: () => number) {
     this.#limits = limits;
@@ -87,13 +88,15 @@ export class PeerTable {
     return this.#peers.values();
   }
 
-  /** Looks at the share of peers that one tick is due. */
+  /** Looks at the share of peers that one tick is due, by the most peers there were in this round. */
   sweep(nowMs: number, tickMs: number): void {
-    const share = Math.ceil((this.#peers.size * tickMs) / Math.min(SWEEP_MS, this.#limits.exchangeLifetimeMs / 2));
-    for (let looked = 0; looked < share; looked++) {
+    const roundMs = Math.min(SWEEP_MS, this.#limits.exchangeLifetimeMs / 2);
+    this.#share = Math.max(this.#share, Math.ceil((this.#peers.size * tickMs) / roundMs));
+    for (let looked = 0; looked < this.#share; looked++) {
       const next = this.#hand.next();
       if (next.done === true) {
         this.#hand = this.#peers.values();
+        this.#share = 0;
         return;
       }
       this.#tidy(next.value, nowMs);
