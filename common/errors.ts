@@ -94,11 +94,6 @@ export const ERROR_CODES = {
     meaning: 'a server could not be fetched or built',
     remedy: 'see the end of the build log that the message names',
   },
-  STACK_CORRUPT: {
-    retriable: true,
-    meaning: 'a cached server does not match its recorded contents',
-    remedy: 'run again: the damaged copy was removed and is fetched anew',
-  },
   STACK_START_FAILED: {
     retriable: true,
     meaning: 'a server ended or did not answer in time while starting',

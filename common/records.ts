@@ -1,5 +1,4 @@
-import type { Type } from 'avsc';
-import { avroType, compileSchema } from '../schemas/avro-types.ts';
+import { type AvroType, avroType, compileSchema } from '../schemas/avro-types.ts';
 import { FRAME_BYTES, FrameEncoder, schemaIdOf } from '../schemas/codec.ts';
 import type { AvroRecords } from '../schemas/generated/records.ts';
 import { messageOf, PlatformError } from './errors.ts';
@@ -38,8 +37,8 @@ export function encodeChecked<T>(encoder: FrameEncoder<T>, value: T): Buffer {
  */
 export class RecordReader<T = unknown> {
   readonly #source: SchemaSource;
-  readonly #reader: Type | undefined;
-  readonly #known = new Map<number, Type>();
+  readonly #reader: AvroType | undefined;
+  readonly #known = new Map<number, AvroType>();
 
   constructor(source: SchemaSource, record?: keyof AvroRecords) {
     this.#source = source;
@@ -54,7 +53,7 @@ export class RecordReader<T = unknown> {
     return this.#read(writer, Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes), id);
   }
 
-  #read(writer: Type, bytes: Buffer, id: number): T {
+  #read(writer: AvroType, bytes: Buffer, id: number): T {
     let result: { value: T; offset: number };
     try {
       result = writer.decode(bytes, FRAME_BYTES);
@@ -70,7 +69,7 @@ export class RecordReader<T = unknown> {
     return result.value;
   }
 
-  async #learn(id: number): Promise<Type> {
+  async #learn(id: number): Promise<AvroType> {
     const schema = await this.#source.schemaById(id);
     if (schema === undefined) {
       throw new PlatformError('AVRO_UNKNOWN_SCHEMA', `nobody knows schema id ${id}`, { details: { schemaId: id } });
@@ -81,7 +80,7 @@ export class RecordReader<T = unknown> {
     return writer;
   }
 
-  #compile(schema: unknown, id: number): Type {
+  #compile(schema: unknown, id: number): AvroType {
     try {
       const writer = compileSchema(schema);
       this.#reader?.createResolver(writer);

@@ -2,6 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import avro from 'avsc';
 import type { AvroRecords } from './generated/records.ts';
 
+/** A compiled schema. */
+export type AvroType = avro.Type;
+
 const FOLDER = new URL('./avro/', import.meta.url);
 
 /** A named Avro schema as its file holds it. */
@@ -54,7 +57,7 @@ const LONG_TYPE = avro.types.LongType.__with(
 );
 
 /** Compiles one schema; references to our own records resolve by full name. In memory a union value is `{branch: value}`, as in Avro's JSON. */
-export function compileSchema(schema: unknown): avro.Type {
+export function compileSchema(schema: unknown): AvroType {
   const registry: Record<string, avro.Type> = { long: LONG_TYPE };
   return avro.Type.forSchema(schema as avro.Schema, { registry, wrapUnions: true, omitRecordMethods: true } as never);
 }

@@ -13,11 +13,12 @@ export interface StackPorts {
   readonly orientdbHttp: number;
 }
 
+/** Those of the original system, so that its habits and scripts go on. */
 export const DEFAULT_PORTS: StackPorts = {
-  kafkaEdge: 29092,
-  kafkaEdgeController: 29093,
-  kafkaCloud: 39092,
-  kafkaCloudController: 39093,
+  kafkaEdge: 9082,
+  kafkaEdgeController: 9083,
+  kafkaCloud: 9092,
+  kafkaCloudController: 9093,
   registry: 8081,
   influxdb: 8086,
   orientdbBinary: 2424,

@@ -1,0 +1,4 @@
+import { close } from './mocha-run.ts';
+import { quick } from './quick.ts';
+
+close(await quick());

@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const MOCHA = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');
+
+export interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+/** Files of the test tree by patterns such as `test/unit/**\/*.test.ts`; an empty choice is a fault, not a success. */
+export function testFiles(...patterns: readonly string[]): string[] {
+  const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT })).sort();
+  if (files.length === 0) throw new Error(`no test file matches ${patterns.join(', ')}`);
+  return files;
+}
+
+/** Runs mocha on the files with its own output, and reads the counts from its closing lines. A skipped test counts as failed: here nothing may be left out. */
+export async function runMocha(files: readonly string[]): Promise<Counts> {
+  const { code, output } = await run(process.execPath, [MOCHA, ...files]);
+  const count = (word: string) => Number(new RegExp(`^\\s+(\\d+) ${word}`, 'm').exec(output)?.[1] ?? 0);
+  const failed = count('failing') + count('pending');
+  return { passed: count('passing'), failed: failed === 0 && code !== 0 ? 1 : failed };
+}
+
+/** Runs a command of one of our dependencies or our own; passed when it ends with 0. */
+export async function runStep(name: string, args: readonly string[]): Promise<Counts> {
+  process.stdout.write(`\n— ${name}\n`);
+  const { code } = await run(process.execPath, args);
+  return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+export function sum(counts: readonly Counts[]): Counts {
+  return counts.reduce(
+    (total, { passed, failed }) => ({ passed: total.passed + passed, failed: total.failed + failed }),
+    { passed: 0, failed: 0 },
+  );
+}
+
+/** The closing line that any reader of a test run understands, and the exit code. */
+export function close(counts: readonly Counts[]): void {
+  const { passed, failed } = sum(counts);
+  process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
+  process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+}
+
+function run(command: string, args: readonly string[]): Promise<{ code: number | null; output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      process.stdout.write(text);
+      output = (output + text).slice(-100_000);
+    });
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, output }));
+  });
+}
