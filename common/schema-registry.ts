@@ -18,17 +18,20 @@ export interface SchemaSource {
 }
 
 const REQUEST_TIMEOUT_MS = 5_000;
+/** error_code of the Confluent API for an id that was never given out. */
+const SCHEMA_NOT_FOUND = 40403;
 
 /** Read side of the Confluent REST API. Answers are cached by the callers: an id never changes its schema. */
 export function registrySource(registryUrl: string): SchemaSource {
   return {
     async schemaById(id) {
       const response = await ask(`${registryUrl}/schemas/ids/${id}`, registryUrl);
-      if (response.status === 404) return undefined;
+      // A 404 without this code comes from something else that listens at the address: no verdict on the id.
+      const body = await bodyOf<{ schema: string; error_code?: number }>(response, registryUrl);
+      if (response.status === 404 && body.error_code === SCHEMA_NOT_FOUND) return undefined;
       if (!response.ok) {
         throw new PlatformError('REGISTRY_UNAVAILABLE', `the schema registry answered ${response.status} for id ${id}`);
       }
-      const body = (await response.json()) as { schema: string };
       return JSON.parse(body.schema);
     },
   };
@@ -134,6 +137,15 @@ async function ask(url: string, registryUrl: string, request: RequestInit = {}):
     return await fetch(url, { ...request, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
   } catch (cause) {
     throw new PlatformError('REGISTRY_UNAVAILABLE', `the schema registry at ${registryUrl} does not answer`, { cause });
+  }
+}
+
+/** An answer that breaks off or is no JSON says no more than none. */
+async function bodyOf<T>(response: Response, registryUrl: string): Promise<T> {
+  try {
+    return (await response.json()) as T;
+  } catch (cause) {
+    throw new PlatformError('REGISTRY_UNAVAILABLE', `the answer of ${registryUrl} cannot be read`, { cause });
   }
 }
 

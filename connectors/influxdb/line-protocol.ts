@@ -1,0 +1,59 @@
+import { escape as escaped } from '@influxdata/influxdb-client';
+import type { SinkRecord } from '../sink.ts';
+import { nanosecondsWithin, type PathValue, type PointValue, pathValuesOf } from './points.ts';
+
+const MEASUREMENT = 'resources';
+
+export interface RecordLines {
+  readonly lines: readonly string[];
+  /** Points left out because their value is NaN or infinite. */
+  readonly notFinite: number;
+}
+
+/**
+ * The lines of one observation or reply. Tags have few values each: ticket, observation id and code are fields, for as tags they
+ * would make a new series each. Tags stand sorted by key, as InfluxDB wants them.
+ */
+export function linesOf(record: SinkRecord): RecordLines {
+  if (record.from === 'registrations') return { lines: [], notFinite: 0 };
+  const { ep, serverId, path, rep, timestamp } = record.value;
+  const head = `${MEASUREMENT}${tag('ep', ep)}${tag('kind', rep.kind)}`;
+  const server = tag('serverId', serverId);
+  const tail = ` ${nanoseconds(timestamp, nanosecondsWithin(record))}`;
+  const common = commonFields(record);
+  const lines: string[] = [];
+  let notFinite = 0;
+  for (const point of pathValuesOf(path, rep)) {
+    if (isNotFinite(point)) notFinite++;
+    else lines.push(`${head}${tag('path', point.path)}${server} ${common}${valueField(point.value)}${tail}`);
+  }
+  return { lines, notFinite };
+}
+
+function commonFields(record: SinkRecord & { from: 'observations' | 'replies' }): string {
+  const { rep, ticket } = record.value;
+  const observation =
+    record.from === 'observations' ? `,observationId=${escaped.quoted(record.value.observationId)}` : '';
+  return `code=${escaped.quoted(rep.code)}${observation},ticket=${escaped.quoted(ticket)}`;
+}
+
+/** InfluxDB refuses an empty tag; leaving it out means the same to a query. */
+function tag(name: string, value: string): string {
+  return value === '' ? '' : `,${name}=${escaped.tag(value)}`;
+}
+
+function valueField(value: PointValue | undefined): string {
+  if (value === undefined) return '';
+  return `,${value.field}=${value.field === 'svalue' ? escaped.quoted(value.value) : value.value}`;
+}
+
+function isNotFinite({ value }: PathValue): boolean {
+  return value?.field === 'value' && !Number.isFinite(value.value);
+}
+
+/** Text, for a double cannot hold the nanoseconds of today. */
+function nanoseconds(timestampMs: number | bigint, within: number): string {
+  return timestampMs > 0 && typeof timestampMs === 'number'
+    ? `${timestampMs}${String(within).padStart(6, '0')}`
+    : (BigInt(timestampMs) * 1_000_000n + BigInt(within)).toString();
+}

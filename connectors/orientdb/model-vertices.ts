@@ -1,0 +1,78 @@
+import { inFlight } from './in-flight.ts';
+import type { OrientMap, OrientRecordId, OrientRow, OrientSession } from './session.ts';
+
+/** One LwM2M object definition as the caller hands it in. */
+export interface GraphObjectModel {
+  readonly id: number;
+  readonly name: string;
+  readonly description: string;
+  readonly multiple: boolean;
+  readonly mandatory: boolean;
+  readonly resources: readonly GraphResourceModel[];
+}
+export interface GraphResourceModel {
+  readonly id: number;
+  readonly name: string;
+  readonly description: string;
+  readonly multiple: boolean;
+  readonly mandatory: boolean;
+  readonly operations: string;
+  readonly type?: string | undefined;
+  readonly range: string;
+  readonly units: string;
+}
+
+const OBJECT_FIELDS = ['id', 'name', 'description', 'multiple', 'mandatory'] as const;
+const RESOURCE_FIELDS = [...OBJECT_FIELDS, 'operations', 'type', 'range', 'units'] as const;
+const quoted = (name: string) => `\`${name}\``;
+const assignments = (names: readonly string[]) => names.map((name) => `${quoted(name)} = :${name}`).join(', ');
+
+const UPSERT_OBJECT = `UPDATE Objects SET ${assignments(OBJECT_FIELDS)} UPSERT WHERE id = :id`;
+const UPDATE_RESOURCE = `UPDATE Resources SET ${assignments(RESOURCE_FIELDS)} WHERE @rid = :rid`;
+// In one transaction, so that no crash leaves a resource without its object.
+const CREATE_RESOURCE = `BEGIN;
+LET made = CREATE VERTEX Resources SET ${assignments(RESOURCE_FIELDS)};
+CREATE EDGE hasResource FROM :object TO $made;
+COMMIT;`;
+
+/** Brings Objects and Resources in line with the models: makes what is missing, mends what differs, removes nothing. */
+export async function ensureModelVertices(session: OrientSession, models: readonly GraphObjectModel[]): Promise<void> {
+  const before = await objectRows(session);
+  const changed = models.filter((model) => differs(before.get(model.id), objectParams(model)));
+  await inFlight(changed, (model) => session.command(UPSERT_OBJECT, objectParams(model)));
+  const objects = changed.length === 0 ? before : await objectRows(session);
+  const resources = await resourceRows(session);
+  const wanted = models.flatMap((model) => model.resources.map((resource) => ({ objectId: model.id, resource })));
+  await inFlight(wanted, async ({ objectId, resource }) => {
+    const params = resourceParams(resource);
+    const found = resources.get(`${objectId}/${resource.id}`);
+    const object = objects.get(objectId)?.rid as OrientRecordId | undefined;
+    if (found !== undefined && differs(found, params))
+      await session.command(UPDATE_RESOURCE, { ...params, rid: found.rid as OrientRecordId });
+    else if (found === undefined && object !== undefined) await session.script(CREATE_RESOURCE, { ...params, object });
+  });
+}
+
+async function objectRows(session: OrientSession): Promise<ReadonlyMap<number, OrientRow>> {
+  const rows = await session.query(`SELECT @rid AS rid, ${OBJECT_FIELDS.map(quoted).join(', ')} FROM Objects`);
+  return new Map(rows.map((row) => [row.id as number, row]));
+}
+
+async function resourceRows(session: OrientSession): Promise<ReadonlyMap<string, OrientRow>> {
+  const fields = RESOURCE_FIELDS.map((name) => `in.${quoted(name)} AS ${quoted(name)}`).join(', ');
+  const rows = await session.query(`SELECT in.@rid AS rid, out.id AS objectId, ${fields} FROM hasResource`);
+  return new Map(rows.map((row) => [`${row.objectId}/${row.id}`, row]));
+}
+
+function differs(row: OrientRow | undefined, params: OrientMap): boolean {
+  return row === undefined || Object.entries(params).some(([name, value]) => (row[name] ?? null) !== value);
+}
+
+function objectParams({ id, name, description, multiple, mandatory }: GraphObjectModel): OrientMap {
+  return { id, name, description, multiple, mandatory };
+}
+
+function resourceParams(resource: GraphResourceModel): OrientMap {
+  const { id, name, description, multiple, mandatory, operations, type = null, range, units } = resource;
+  return { id, name, description, multiple, mandatory, operations, type, range, units };
+}

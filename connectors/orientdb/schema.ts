@@ -1,0 +1,77 @@
+import type { OrientSession } from './session.ts';
+
+/** The graph of the original, with its names; `Endpoints.root` is ours. Types by property. */
+const VERTEX_CLASSES = {
+  Servers: { name: 'STRING' },
+  Endpoints: {
+    name: 'STRING',
+    regDate: 'LONG',
+    regId: 'STRING',
+    regPort: 'INTEGER',
+    regAddress: 'STRING',
+    port: 'INTEGER',
+    address: 'STRING',
+    lt: 'LONG',
+    expired: 'BOOLEAN',
+    ver: 'STRING',
+    bnd: 'STRING',
+    regLastUpdate: 'LONG',
+    online: 'BOOLEAN',
+    sms: 'STRING',
+    attributes: 'EMBEDDEDMAP',
+    root: 'STRING',
+  },
+  Objects: { id: 'INTEGER', name: 'STRING', description: 'STRING', multiple: 'BOOLEAN', mandatory: 'BOOLEAN' },
+  Resources: {
+    id: 'INTEGER',
+    name: 'STRING',
+    description: 'STRING',
+    multiple: 'BOOLEAN',
+    mandatory: 'BOOLEAN',
+    operations: 'STRING',
+    type: 'STRING',
+    range: 'STRING',
+    units: 'STRING',
+  },
+} as const;
+
+const EDGE_CLASSES = {
+  hasEndpoint: { out: 'LINK', in: 'LINK' },
+  hasObject: { out: 'LINK', in: 'LINK', instance: 'INTEGER' },
+  hasResource: { out: 'LINK', in: 'LINK' },
+} as const;
+
+/** Class and the properties that are unique together. */
+const UNIQUE = [
+  ['Servers', 'name'],
+  ['Endpoints', 'name'],
+  ['Objects', 'id'],
+  ['hasEndpoint', 'out', 'in'],
+  ['hasObject', 'out', 'in', 'instance'],
+  ['hasResource', 'out', 'in'],
+] as const;
+
+/** Creates what is missing; leaves all else as it is. */
+export async function ensureSchema(session: OrientSession): Promise<void> {
+  for (const statement of schemaStatements()) await session.command(statement);
+}
+
+/** In order: classes, their properties, the indexes on those. */
+export function schemaStatements(): readonly string[] {
+  const classes = [
+    ...Object.entries(VERTEX_CLASSES).map(([name, properties]) => ({ name, parent: 'V', properties })),
+    ...Object.entries(EDGE_CLASSES).map(([name, properties]) => ({ name, parent: 'E', properties })),
+  ];
+  return [
+    ...classes.map(({ name, parent }) => `CREATE CLASS ${name} IF NOT EXISTS EXTENDS ${parent}`),
+    ...classes.flatMap(({ name, properties }) =>
+      Object.entries(properties).map(
+        ([property, type]) => `CREATE PROPERTY ${name}.\`${property}\` IF NOT EXISTS ${type}`,
+      ),
+    ),
+    ...UNIQUE.map(
+      ([name, ...properties]) =>
+        `CREATE INDEX ${name}.${properties.join('_')} IF NOT EXISTS ON ${name} (${properties.map((property) => `\`${property}\``).join(', ')}) UNIQUE`,
+    ),
+  ];
+}

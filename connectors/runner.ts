@@ -1,0 +1,172 @@
+import { type ErrorCode, isRetriable, messageOf, PlatformError } from '../common/errors.ts';
+import type { ConsumedBatch, ConsumedRecord } from '../common/kafka/consumer.ts';
+import { backoffMs, sleep } from '../common/lifecycle.ts';
+import type { Log } from '../common/log.ts';
+import type { ConnectorMetrics } from './connector-metrics.ts';
+import type { DeadLetters } from './dead-letters.ts';
+import { type DecodedRecord, type PoisonRecord, poisonOf, type ValueDecoder } from './decode.ts';
+import type { Sink, SkipReason, Skips } from './sink.ts';
+
+export interface RunnerOptions {
+  readonly sink: Sink;
+  readonly decoder: ValueDecoder;
+  readonly deadLetters: Pick<DeadLetters, 'bury'>;
+  readonly metrics: ConnectorMetrics;
+  readonly log: Log;
+  /** Most records that one write hands to the sink. */
+  readonly batchRecords: number;
+  /** Told why it waits, and undefined when it goes on. */
+  onWaiting(reason: string | undefined): void;
+}
+
+/** Well below the session timeout of the consumer (10 s), so that a batch may wait for its store for days. */
+const HEARTBEAT_MS = 2_000;
+
+/**
+ * Brings batches from Kafka into a sink. `handle` resolves only when each record of the batch is in the store, skipped with a reason
+ * or in the dead-letter topic, so that its caller may commit the offsets. Invariant: nothing else counts as done.
+ */
+export class Runner {
+  readonly #o: RunnerOptions;
+  #connected = false;
+
+  constructor(o: RunnerOptions) {
+    this.#o = o;
+  }
+
+  /** Opens the store, waiting for it as long as it takes. Throws only when the signal is aborted or the sink has a fault of its own. */
+  async connect(signal: AbortSignal): Promise<void> {
+    await this.#outlast(signal, () => this.#ensureConnected(signal));
+  }
+
+  /** For `consume`: the batch is held, with heartbeats, for as long as the store, the registry or Kafka is away. */
+  async handle(batch: ConsumedBatch): Promise<void> {
+    const expelled = new AbortController();
+    const signal = AbortSignal.any([batch.signal, expelled.signal]);
+    // A failing heartbeat means that the group rebalances: the batch is given up and kafkajs joins again.
+    const pulse = setInterval(() => void batch.heartbeat().catch((error) => expelled.abort(error)), HEARTBEAT_MS);
+    try {
+      for (let at = 0; at < batch.records.length; at += this.#o.batchRecords)
+        await this.#handleChunk(batch, batch.records.slice(at, at + this.#o.batchRecords), signal);
+    } finally {
+      clearInterval(pulse);
+    }
+  }
+
+  async #handleChunk(batch: ConsumedBatch, records: readonly ConsumedRecord[], signal: AbortSignal): Promise<void> {
+    const { decoder, deadLetters, metrics } = this.#o;
+    const chunk = await this.#outlast(signal, () => decoder.decode(batch, records, signal));
+    const poison = [...chunk.poison];
+    const skipped: Skips = chunk.tombstones > 0 ? { tombstone: chunk.tombstones } : {};
+    await this.#store(chunk.decoded, signal, skipped, poison);
+    if (poison.length > 0) {
+      await this.#outlast(signal, () => deadLetters.bury(batch, poison, signal));
+      this.#reportPoison(batch, poison);
+    }
+    metrics.settle(batch.topic, { total: records.length, skipped, poison: countByCode(poison) });
+    const last = records.at(-1);
+    if (last !== undefined) metrics.lag(batch.topic, batch.partition, batch.highWatermark - BigInt(last.offset) - 1n);
+  }
+
+  /** Halves what the sink refuses until each culprit stands alone; log2(n) extra writes for one culprit among n records. */
+  async #store(
+    decoded: readonly DecodedRecord[],
+    signal: AbortSignal,
+    skipped: Skips,
+    poison: PoisonRecord[],
+  ): Promise<void> {
+    if (decoded.length === 0) return;
+    try {
+      addSkips(skipped, await this.#outlast(signal, () => this.#write(decoded, signal)));
+    } catch (error) {
+      signal.throwIfAborted();
+      if (decoded.length === 1) {
+        poison.push(poisonOf(decoded[0]!.source, error));
+        return;
+      }
+      const middle = Math.ceil(decoded.length / 2);
+      await this.#store(decoded.slice(0, middle), signal, skipped, poison);
+      await this.#store(decoded.slice(middle), signal, skipped, poison);
+    }
+  }
+
+  async #write(decoded: readonly DecodedRecord[], signal: AbortSignal): Promise<Skips> {
+    await this.#ensureConnected(signal);
+    const startedAt = performance.now();
+    try {
+      const skips = await this.#o.sink.write(
+        decoded.map(({ record }) => record),
+        signal,
+      );
+      this.#o.metrics.wrote((performance.now() - startedAt) / 1_000);
+      return skips;
+    } catch (error) {
+      if (isRetriable(error)) this.#connected = false;
+      throw error;
+    }
+  }
+
+  async #ensureConnected(signal: AbortSignal): Promise<void> {
+    if (this.#connected) return;
+    try {
+      await this.#o.sink.connect(signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (isRetriable(error)) throw error;
+      // Not the records' fault, so never a reason to set one aside.
+      throw new PlatformError('SINK_UNAVAILABLE', `preparing the store: ${messageOf(error)}`, { cause: error });
+    }
+    this.#connected = true;
+  }
+
+  /** Repeats with growing pauses what fails in a retriable way; throws the rest, and the signal's reason once it is aborted. */
+  async #outlast<T>(signal: AbortSignal, action: () => Promise<T>): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      signal.throwIfAborted();
+      try {
+        const result = await action();
+        if (attempt > 0) this.#reportRecovery();
+        return result;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isRetriable(error)) throw error;
+        this.#reportWaiting(error as PlatformError, attempt);
+        await sleep(backoffMs(attempt), signal);
+      }
+    }
+  }
+
+  #reportWaiting(error: PlatformError, attempt: number): void {
+    this.#o.metrics.retried(error.code);
+    this.#o.onWaiting(`${error.code}: ${error.message}`);
+    if (attempt === 0)
+      this.#o.log.warn(
+        { code: error.code, reason: error.message },
+        'records wait in Kafka until this is mended; nothing is lost meanwhile',
+      );
+  }
+
+  #reportRecovery(): void {
+    this.#o.onWaiting(undefined);
+    this.#o.log.info('records flow again');
+  }
+
+  /** One line per chunk, not per record: a poisoned topic must not flood the log too. */
+  #reportPoison(batch: ConsumedBatch, poison: readonly PoisonRecord[]): void {
+    const { source, code } = poison[0]!;
+    this.#o.log.warn(
+      { topic: batch.topic, partition: batch.partition, offset: source.offset, code, count: poison.length },
+      'records that cannot be stored went to the dead-letter topic; see the reason in their headers',
+    );
+  }
+}
+
+function addSkips(to: Skips, more: Skips): void {
+  for (const [reason, count] of Object.entries(more) as [SkipReason, number][]) to[reason] = (to[reason] ?? 0) + count;
+}
+
+function countByCode(poison: readonly PoisonRecord[]): ReadonlyMap<ErrorCode, number> {
+  const counts = new Map<ErrorCode, number>();
+  for (const { code } of poison) counts.set(code, (counts.get(code) ?? 0) + 1);
+  return counts;
+}

@@ -1,0 +1,287 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { InfluxDB } from '@influxdata/influxdb-client';
+import { sleep } from '../../../common/lifecycle.ts';
+import { InfluxdbSink } from '../../../connectors/influxdb/sink.ts';
+import { influxdbMain } from '../../../connectors/main.ts';
+import type { SinkRecord } from '../../../connectors/sink.ts';
+import type { AvroResource, AvroResponse, AvroResponseObserve } from '../../../schemas/generated/records.ts';
+import type { Stack } from '../../../stack/stack.ts';
+import { sinkContract } from '../../contract/sink.ts';
+import { useStack } from '../../rig/rig.ts';
+import { CloudUnderTest, type ConnectorUnderTest, eventually, quiet, startConnector } from './cloud.ts';
+
+const START_MS = 1_790_000_000_000;
+
+function single(path: string, value: AvroResource['value'], type: AvroResource['type'] = 'FLOAT'): AvroResource {
+  return { id: Number(path.split('/').at(-1)), path, kind: 'SINGLE_RESOURCE', type, value };
+}
+
+function observation(serverId: string, ep: string, change: Partial<AvroResponseObserve> = {}): AvroResponseObserve {
+  const path = '/3303/0/5700';
+  return {
+    ticket: 'unset',
+    observationId: '00ff',
+    serverId,
+    ep,
+    path,
+    timestamp: START_MS,
+    rep: read(single(path, { double: 21.5 })),
+    ...change,
+  };
+}
+
+function read(resource: AvroResource): AvroResponseObserve['rep'] {
+  return {
+    code: 'CONTENT',
+    kind: 'observe',
+    body: {
+      'io.zeelos.leshan.avro.response.AvroReadResponseBody': {
+        content: { 'io.zeelos.leshan.avro.resource.AvroResource': resource },
+      },
+    },
+  };
+}
+
+function reply(serverId: string, ep: string, ticket: string, message: string): AvroResponse {
+  return {
+    ticket,
+    serverId,
+    ep,
+    path: '/3/0/4',
+    timestamp: START_MS,
+    rep: {
+      code: 'CHANGED',
+      kind: 'execute',
+      body: { 'io.zeelos.leshan.avro.response.AvroGenericResponse': { message } },
+    },
+  };
+}
+
+/** Reads what a gateway has in the bucket. */
+class Bucket {
+  readonly #stack: Stack;
+  readonly #serverId: string;
+
+  constructor(stack: Stack, serverId: string) {
+    this.#stack = stack;
+    this.#serverId = serverId;
+  }
+
+  async rows(): Promise<readonly Record<string, unknown>[]> {
+    return await this.#query(
+      '|> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value") |> group() |> sort(columns: ["_time"])',
+    );
+  }
+
+  /** Points, by the field that each has. */
+  async count(): Promise<number> {
+    const rows = await this.#query('|> filter(fn: (r) => r._field == "code") |> group() |> count()');
+    return Number(rows[0]?._value ?? 0);
+  }
+
+  async #query(rest: string): Promise<readonly Record<string, unknown>[]> {
+    const { org, bucket, tokenFile } = this.#stack.credentials.influx;
+    const token = readFileSync(tokenFile, 'utf8').trim();
+    const influx = new InfluxDB({ url: `http://127.0.0.1:${this.#stack.ports.influxdb}`, token, timeout: 60_000 });
+    const from = `from(bucket: "${bucket}") |> range(start: 0, stop: 2100-01-01T00:00:00Z)`;
+    const flux = `${from} |> filter(fn: (r) => r._measurement == "resources" and r.serverId == "${this.#serverId}") ${rest}`;
+    return await influx.getQueryApi(org).collectRows<Record<string, unknown>>(flux);
+  }
+}
+
+function targetOf(stack: Stack) {
+  const { org, bucket, tokenFile } = stack.credentials.influx;
+  return { url: `http://127.0.0.1:${stack.ports.influxdb}`, org, bucket, tokenFile };
+}
+
+sinkContract('influxdb', async () => {
+  const stack = await useStack('influxdb');
+  const serverId = `contract${process.pid}`;
+  const bucket = new Bucket(stack, serverId);
+  let made = 0;
+  return {
+    newSink: () => new InfluxdbSink(targetOf(stack)),
+    records: (count) =>
+      Array.from({ length: count }, (): SinkRecord => {
+        const value = observation(serverId, `ep${made % 100}`, { timestamp: START_MS + made++ });
+        return { from: 'observations', value, topic: 't', partition: 0, offset: String(made) };
+      }),
+    rows: () => bucket.count(),
+    bigBatch: 10_000,
+    stopStore: () => stack.stop('influxdb'),
+    startStore: () => stack.start('influxdb').then(() => stack.ready('influxdb')),
+    storePid: () => stack.pid('influxdb')!,
+  };
+});
+
+describe('observations and replies on their way to InfluxDB', () => {
+  let cloud: CloudUnderTest;
+  let bucket: Bucket;
+  let connector: ConnectorUnderTest;
+  let produced = 0;
+
+  const start = () =>
+    startConnector((healthPort, signal) =>
+      influxdbMain(
+        {
+          kafkaBrokers: cloud.brokers,
+          registryUrl: cloud.registryUrl,
+          gatewayIds: [cloud.gatewayId],
+          groupId: `test-${cloud.gatewayId}`,
+          batchRecords: 500,
+          fetchBytes: 1_048_576,
+          topicCheckSeconds: 1,
+          influxUrl: targetOf(cloud.stack).url,
+          influxOrg: 'zeelos',
+          influxBucket: 'zeelosdb',
+          influxTokenFile: targetOf(cloud.stack).tokenFile,
+          healthAddress: '127.0.0.1',
+          healthPort,
+        },
+        { signal, log: quiet },
+      ),
+    );
+
+  const produceObservations = async (values: readonly AvroResponseObserve[]) => {
+    produced += values.length;
+    await cloud.produce(
+      'observations',
+      values.map((value) => ({ ep: value.ep, value })),
+    );
+  };
+
+  before(async () => {
+    const stack = await useStack('kafka-cloud', 'registry', 'influxdb');
+    cloud = new CloudUnderTest(stack, `influx${process.pid}`);
+    bucket = new Bucket(stack, cloud.gatewayId);
+    connector = await start();
+  });
+  after(async () => {
+    await connector.stop();
+    await cloud.close();
+  });
+
+  it('waits for the topics of a gateway that is enrolled later', async () => {
+    await sleep(1_500);
+    await cloud.enrol();
+    await cloud.makeTopics();
+    await produceObservations([observation(cloud.gatewayId, 'first', { seq: { long: 7 * 65_536 + 9 } })]);
+    await eventually(1, () => bucket.count());
+    const [row] = await bucket.rows();
+    assert.equal(row?._time, '2026-09-21T14:13:20.000000007Z');
+    const { ep, kind, path, serverId, value, code, ticket, observationId } = row!;
+    assert.deepEqual(
+      { ep, kind, path, serverId, value, code, ticket, observationId },
+      {
+        ep: 'first',
+        kind: 'observe',
+        path: '/3303/0/5700',
+        serverId: cloud.gatewayId,
+        value: 21.5,
+        code: 'CONTENT',
+        ticket: 'unset',
+        observationId: '00ff',
+      },
+    );
+  });
+
+  it('keeps two notifications of one millisecond, and replies with values of each kind', async () => {
+    const id = cloud.gatewayId;
+    await produceObservations([
+      observation(id, 'twice', { seq: { long: 1 * 65_536 } }),
+      observation(id, 'twice', { seq: { long: 2 * 65_536 } }),
+      observation(id, 'big', { rep: read(single('/3/0/9', { long: 2n ** 60n }, 'INTEGER')) }),
+      observation(id, 'yes', { rep: read(single('/3/0/9', { boolean: true }, 'BOOLEAN')) }),
+      observation(id, 'te,x t="', { rep: read(single('/3/0/0', { string: 'a "b" \\ \n,=é😀' }, 'STRING')) }),
+    ]);
+    await cloud.produce('replies', [
+      { ep: 'r', value: reply(id, 'r', 'one', 'CHANGED') },
+      { ep: 'r', value: reply(id, 'r', 'two', 'CHANGED') },
+    ]);
+    produced += 2;
+    await eventually(8, () => bucket.count());
+    const rows = await bucket.rows();
+    const of = (ep: string) => rows.filter((row) => row.ep === ep);
+    assert.equal(of('twice').length, 2);
+    assert.equal(of('big')[0]?.value, 2 ** 60);
+    assert.equal(of('yes')[0]?.bvalue, true);
+    // The CSV of a query answer has \r\n for line ends, also within a value.
+    assert.equal(String(of('te,x t="')[0]?.svalue).replace('\r\n', '\n'), 'a "b" \\ \n,=é😀');
+    assert.deepEqual(
+      of('r')
+        .map((row) => row.ticket)
+        .sort(),
+      ['one', 'two'],
+    );
+  });
+
+  it('sets poison aside among good records, counts everything, and goes on', async () => {
+    const id = cloud.gatewayId;
+    const before = await bucket.count();
+    await produceObservations([observation(id, 'good1')]);
+    await cloud.produceBytes('observations', Buffer.from('k'), Buffer.from('no frame'));
+    await cloud.produceBytes('observations', null, Buffer.from([0, 0, 0, 99, 99, 1, 2, 3]));
+    await cloud.produceBytes('observations', Buffer.from('tombstone'), null);
+    produced += 3;
+    await produceObservations([
+      observation(id, 'nan', { rep: read(single('/3303/0/5700', { double: Number.NaN })) }),
+      // InfluxDB takes no tag that ends with a backslash, and no string above 1 MiB; this gets through Kafka and is refused there.
+      observation(id, 'backslash\\'),
+      observation(id, 'ancient', { timestamp: -9_300_000_000_000 }),
+      observation(id, 'nobody', { rep: { code: 'NOT_FOUND', kind: 'observe', body: null } }),
+      observation(id, 'good2'),
+    ]);
+    await eventually(before + 3, () => bucket.count());
+    await eventually(4, async () => (await cloud.deadLetters('observations')).length);
+    const letters = await cloud.deadLetters('observations');
+    const codes = letters.map(({ headers }) => String(headers?.['zeelos.dlq.code'])).sort();
+    assert.deepEqual(codes, ['AVRO_FRAME', 'AVRO_UNKNOWN_SCHEMA', 'SINK_REFUSED', 'SINK_REFUSED']);
+    const frame = letters.find(({ value }) => value?.equals(Buffer.from('no frame')));
+    assert.deepEqual(frame?.key, Buffer.from('k'));
+    assert.equal(String(frame?.headers?.['zeelos.dlq.topic']), cloud.topic('observations'));
+    assert.match(String(frame?.headers?.['zeelos.dlq.offset']), /^\d+$/);
+    await eventually(produced, async () => (await connector.metrics()).sum('zeelos_connector_records_in_total'));
+    const metrics = await connector.metrics();
+    metrics.assertBalanced(produced);
+    assert.equal(metrics.sum('zeelos_connector_records_skipped_total', 'reason="tombstone"'), 1);
+    assert.equal(metrics.sum('zeelos_connector_records_skipped_total', 'reason="not_finite"'), 1);
+    assert.equal(metrics.sum('zeelos_connector_records_dead_lettered_total'), 4);
+  });
+
+  it('stores everything exactly once when the store was down longer than the session of its consumer', async function () {
+    this.timeout(90_000);
+    const id = cloud.gatewayId;
+    const before = await bucket.count();
+    await cloud.stack.stop('influxdb');
+    await produceObservations(
+      Array.from({ length: 3_000 }, (_, index) =>
+        observation(id, `down${index % 50}`, { timestamp: START_MS + index }),
+      ),
+    );
+    await sleep(12_000);
+    assert.ok((await connector.metrics()).sum('zeelos_connector_retries_total', 'SINK_UNAVAILABLE') > 0);
+    await cloud.stack.start('influxdb');
+    await cloud.stack.ready('influxdb');
+    await eventually(before + 3_000, () => bucket.count());
+    await eventually(produced, async () => (await connector.metrics()).sum('zeelos_connector_records_in_total'));
+    (await connector.metrics()).assertBalanced(produced);
+  });
+
+  it('waits for a registry that is away instead of setting records aside', async function () {
+    this.timeout(90_000);
+    await connector.stop();
+    await cloud.stack.stop('registry');
+    const before = await bucket.count();
+    const letters = (await cloud.deadLetters('observations')).length;
+    await produceObservations([observation(cloud.gatewayId, 'noregistry')]);
+    connector = await start();
+    await sleep(4_000);
+    assert.equal(await bucket.count(), before);
+    await cloud.stack.start('registry');
+    await cloud.stack.ready('registry');
+    await eventually(before + 1, () => bucket.count());
+    assert.equal((await cloud.deadLetters('observations')).length, letters);
+    (await connector.metrics()).assertBalanced(1);
+  });
+});

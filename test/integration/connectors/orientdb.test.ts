@@ -1,0 +1,412 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { hasCode } from '../../../common/errors.ts';
+import { sleep } from '../../../common/lifecycle.ts';
+import { orientdbMain } from '../../../connectors/main.ts';
+import type { GraphObjectModel } from '../../../connectors/orientdb/model-vertices.ts';
+import { type OrientRow, OrientSession } from '../../../connectors/orientdb/session.ts';
+import { OrientdbSink } from '../../../connectors/orientdb/sink.ts';
+import type { SinkRecord } from '../../../connectors/sink.ts';
+import type { AvroLink, AvroRegistrationNew, AvroRegistrationResponse } from '../../../schemas/generated/records.ts';
+import type { Stack } from '../../../stack/stack.ts';
+import { sinkContract } from '../../contract/sink.ts';
+import { useStack } from '../../rig/rig.ts';
+import { CloudUnderTest, type ConnectorUnderTest, eventually, quiet, startConnector } from './cloud.ts';
+
+const START_MS = 1_790_000_000_000;
+const AVRO = 'io.zeelos.leshan.avro.registration.';
+
+const DEVICE: GraphObjectModel = {
+  id: 3,
+  name: 'Device',
+  description: 'of the device',
+  multiple: false,
+  mandatory: true,
+  resources: [
+    {
+      id: 0,
+      name: 'Manufacturer',
+      description: 'who made it',
+      multiple: false,
+      mandatory: false,
+      operations: 'R',
+      type: 'STRING',
+      range: '',
+      units: '',
+    },
+    { id: 4, name: 'Reboot', description: '', multiple: false, mandatory: true, operations: 'E', range: '', units: '' },
+  ],
+};
+
+function links(...urls: readonly string[]): AvroLink[] {
+  return urls.map((url) => ({ url, at: {} }));
+}
+
+function newRecord(serverId: string, ep: string, change: Partial<AvroRegistrationNew> = {}): AvroRegistrationResponse {
+  const record: AvroRegistrationNew = {
+    ep,
+    serverId,
+    regDate: START_MS,
+    address: '127.0.0.1',
+    port: 40_000,
+    regAddr: '127.0.0.1',
+    regPort: 5683,
+    lt: 30,
+    sms: null,
+    ver: '1.0',
+    bnd: 'U',
+    regId: 'abc',
+    links: links('/1/0', '/3/0'),
+    attributes: null,
+    root: '/',
+    lastUp: START_MS,
+    ...change,
+  };
+  return { kind: 'NEW', body: { [`${AVRO}AvroRegistrationNew`]: record } } as AvroRegistrationResponse;
+}
+
+function updateRecord(serverId: string, ep: string, lastUp: number, given: object = {}): AvroRegistrationResponse {
+  const record = { ep, serverId, regId: 'abc', address: '127.0.0.2', port: 40_001, lastUp, ...given };
+  return { kind: 'UPDATE', body: { [`${AVRO}AvroRegistrationUpdate`]: record } } as unknown as AvroRegistrationResponse;
+}
+
+function deleteRecord(serverId: string, ep: string, lastUp: number, expired = false): AvroRegistrationResponse {
+  const record = { ep, serverId, expired, lastUp };
+  return { kind: 'DELETE', body: { [`${AVRO}AvroRegistrationDelete`]: record } } as unknown as AvroRegistrationResponse;
+}
+
+/** A database of its own in the real server. */
+class Graph {
+  readonly stack: Stack;
+  readonly database: string;
+
+  private constructor(stack: Stack, database: string) {
+    this.stack = stack;
+    this.database = database;
+  }
+
+  static async make(stack: Stack, database: string): Promise<Graph> {
+    const { user, passwordFile } = stack.credentials.orientdb;
+    const authorization = Buffer.from(`${user}:${readFileSync(passwordFile, 'utf8').trim()}`).toString('base64');
+    const url = `http://127.0.0.1:${stack.ports.orientdbHttp}/database/${database}/plocal`;
+    const made = await fetch(url, { method: 'POST', headers: { authorization: `Basic ${authorization}` } });
+    assert.equal(made.status, 200);
+    return new Graph(stack, database);
+  }
+
+  get target() {
+    const { user, passwordFile } = this.stack.credentials.orientdb;
+    return {
+      host: '127.0.0.1',
+      port: this.stack.ports.orientdbBinary,
+      database: this.database,
+      user,
+      passwordFile,
+    };
+  }
+
+  async query(sql: string, params = {}): Promise<readonly OrientRow[]> {
+    return await this.#withSession((session) => session.query(sql, params));
+  }
+
+  async command(sql: string, params = {}): Promise<readonly OrientRow[]> {
+    return await this.#withSession((session) => session.command(sql, params));
+  }
+
+  async count(className: string): Promise<number> {
+    return Number((await this.query(`SELECT count(*) AS n FROM ${className}`))[0]?.n);
+  }
+
+  async endpoint(name: string): Promise<OrientRow | undefined> {
+    const fields = `name, regDate, regId, regPort, regAddress, port, address, lt, expired, ver, bnd, regLastUpdate, online, sms,
+      attributes, root, in('hasEndpoint').name AS servers`;
+    return (await this.query(`SELECT ${fields} FROM Endpoints WHERE name = :name`, { name }))[0];
+  }
+
+  async objectsOf(name: string): Promise<readonly string[]> {
+    const rows = await this.query('SELECT in.id AS id, instance FROM hasObject WHERE out.name = :name', { name });
+    return rows.map(({ id, instance }) => `${id}/${instance}`).sort();
+  }
+
+  async #withSession<T>(work: (session: OrientSession) => Promise<T>): Promise<T> {
+    const password = readFileSync(this.target.passwordFile, 'utf8').trim();
+    const session = await OrientSession.open(this.target, password, AbortSignal.timeout(20_000));
+    try {
+      return await work(session);
+    } finally {
+      session.close();
+    }
+  }
+}
+
+function sinkRecord(value: AvroRegistrationResponse, offset = '0'): SinkRecord {
+  return { from: 'registrations', value, topic: 't', partition: 0, offset };
+}
+
+sinkContract('orientdb', async () => {
+  const stack = await useStack('orientdb');
+  const graph = await Graph.make(stack, `contract${process.pid}`);
+  await new OrientdbSink(graph.target, [DEVICE]).connect(AbortSignal.timeout(20_000));
+  let made = 0;
+  return {
+    newSink: () => new OrientdbSink(graph.target, [DEVICE]),
+    records: (count) => Array.from({ length: count }, () => sinkRecord(newRecord('gw', `ep${made++}`))),
+    rows: () => graph.count('Endpoints'),
+    bigBatch: 2_000,
+    stopStore: () => stack.stop('orientdb'),
+    startStore: () => stack.start('orientdb').then(() => stack.ready('orientdb')),
+    storePid: () => stack.pid('orientdb')!,
+  };
+});
+
+describe('registrations as a graph', () => {
+  let graph: Graph;
+  let sink: OrientdbSink;
+  const signal = AbortSignal.timeout(600_000);
+  const write = (...values: readonly AvroRegistrationResponse[]) =>
+    sink.write(
+      values.map((value) => sinkRecord(value)),
+      signal,
+    );
+
+  before(async () => {
+    graph = await Graph.make(await useStack('orientdb'), `graph${process.pid}`);
+    sink = new OrientdbSink(graph.target, [DEVICE]);
+    await sink.connect(signal);
+  });
+  after(() => sink.close());
+
+  it('has the classes, unique indexes and model vertices of the original', async () => {
+    const indexes = await graph.query('SELECT expand(indexes) FROM metadata:indexmanager');
+    const unique = indexes.filter(({ type }) => type === 'UNIQUE').map(({ name }) => name);
+    for (const name of [
+      'Servers.name',
+      'Endpoints.name',
+      'Objects.id',
+      'hasEndpoint.out_in',
+      'hasObject.out_in_instance',
+      'hasResource.out_in',
+    ])
+      assert.ok(unique.includes(name), name);
+    const rows = await graph.query("SELECT name, out('hasResource').name AS resources FROM Objects WHERE id = 3");
+    assert.equal(rows[0]?.name, 'Device');
+    assert.deepEqual([...(rows[0]!.resources as string[])].sort(), ['Manufacturer', 'Reboot']);
+  });
+
+  it('mends model vertices that changed, and makes none twice', async () => {
+    const renamed = { ...DEVICE, resources: DEVICE.resources.map((one) => ({ ...one, units: 'x' })) };
+    const other = new OrientdbSink(graph.target, [renamed]);
+    await other.connect(signal);
+    await other.close();
+    assert.equal(await graph.count('Resources'), 2);
+    assert.equal(await graph.count('hasResource'), 2);
+    assert.equal((await graph.query("SELECT FROM Resources WHERE units = 'x'")).length, 2);
+  });
+
+  it('shows a new registration with its objects, known to a model or not', async () => {
+    await write(newRecord('gw', 'one', { sms: { string: '+30' }, attributes: { map: { site: 'a "b" $c' } } }));
+    assert.deepEqual(await graph.endpoint('one'), {
+      name: 'one',
+      regDate: START_MS,
+      regId: 'abc',
+      regPort: 5683,
+      regAddress: '127.0.0.1',
+      port: 40_000,
+      address: '127.0.0.1',
+      lt: 30,
+      expired: false,
+      ver: '1.0',
+      bnd: 'U',
+      regLastUpdate: START_MS,
+      online: true,
+      sms: '+30',
+      attributes: { site: 'a "b" $c' },
+      root: null,
+      servers: ['gw'],
+    });
+    assert.deepEqual(await graph.objectsOf('one'), ['1/0', '3/0']);
+    assert.equal((await graph.query('SELECT name FROM Objects WHERE id = 1'))[0]?.name, 'Object 1');
+  });
+
+  it('touches only what an update gives, and adds and removes object edges', async () => {
+    await write(updateRecord('gw', 'one', START_MS + 1, { links: { array: links('/3/0', '/3303/1', '/x/y') } }));
+    const endpoint = await graph.endpoint('one');
+    assert.deepEqual(
+      [endpoint?.address, endpoint?.port, endpoint?.lt, endpoint?.sms],
+      ['127.0.0.2', 40_001, 30, '+30'],
+    );
+    assert.deepEqual(await graph.objectsOf('one'), ['3/0', '3303/1']);
+    assert.equal(sink.counters.links_ignored, 1);
+    await write(updateRecord('gw', 'one', START_MS + 2, { lt: { long: 60 } }));
+    assert.equal((await graph.endpoint('one'))?.lt, 60);
+    assert.deepEqual(await graph.objectsOf('one'), ['3/0', '3303/1']);
+  });
+
+  it('keeps vertex, manual edges and manual properties through a new registration', async () => {
+    const rid = (await graph.query("SELECT @rid AS rid FROM Endpoints WHERE name = 'one'"))[0]?.rid;
+    await graph.command('CREATE CLASS Sites IF NOT EXISTS EXTENDS V');
+    await graph.command('CREATE CLASS standsAt IF NOT EXISTS EXTENDS E');
+    await graph.command("CREATE VERTEX Sites SET name = 'roof'");
+    await graph.command("CREATE EDGE standsAt FROM (SELECT FROM Endpoints WHERE name = 'one') TO (SELECT FROM Sites)");
+    await graph.command("UPDATE Endpoints SET owner = 'me' WHERE name = 'one'");
+    await write(
+      deleteRecord('gw', 'one', START_MS + 2),
+      newRecord('gw', 'one', { regDate: START_MS + 3, lastUp: START_MS + 3, links: links('/3/0') }),
+    );
+    const [row] = await graph.query(
+      "SELECT @rid AS rid, owner, online, sms, out('standsAt').name AS sites FROM Endpoints WHERE name = 'one'",
+    );
+    assert.deepEqual({ ...row }, { rid, owner: 'me', online: true, sms: null, sites: ['roof'] });
+    assert.deepEqual(await graph.objectsOf('one'), ['3/0']);
+  });
+
+  it('ignores the late end of an older registration and replays of older records', async () => {
+    assert.deepEqual(await write(deleteRecord('gw', 'one', START_MS + 2)), { stale: 1 });
+    assert.deepEqual(await write(newRecord('gw', 'one')), { stale: 1 });
+    assert.equal((await graph.endpoint('one'))?.online, true);
+    assert.deepEqual(await write(deleteRecord('gw', 'one', START_MS + 3, true)), {});
+    const endpoint = await graph.endpoint('one');
+    assert.deepEqual([endpoint?.online, endpoint?.expired, endpoint?.servers], [false, true, ['gw']]);
+    assert.deepEqual(await write(deleteRecord('gw', 'never seen', START_MS)), { unknown_endpoint: 1 });
+    assert.equal(await graph.endpoint('never seen'), undefined);
+  });
+
+  it('moves an endpoint to the server it registers with, and lets the old server end nothing', async () => {
+    await write(newRecord('gwA', 'mover'));
+    await write(newRecord('gwB', 'mover', { regDate: START_MS + 5, lastUp: START_MS + 5 }));
+    assert.deepEqual((await graph.endpoint('mover'))?.servers, ['gwB']);
+    assert.deepEqual(await write(deleteRecord('gwA', 'mover', START_MS + 60_000, true)), { stale: 1 });
+    assert.equal((await graph.endpoint('mover'))?.online, true);
+  });
+
+  it('strips the root of rooted links, also when an update does not repeat it', async () => {
+    await write(
+      newRecord('gw', 'rooted', { root: '/lwm2m', links: links('/lwm2m', '/lwm2m/3/0', '/lwm2m/5', '/3303/0') }),
+    );
+    assert.deepEqual(await graph.objectsOf('rooted'), ['3/0']);
+    await write(updateRecord('gw', 'rooted', START_MS + 1, { links: { array: links('/lwm2m/3/0', '/lwm2m/3303/2') } }));
+    assert.deepEqual(await graph.objectsOf('rooted'), ['3/0', '3303/2']);
+  });
+
+  it('stores names of any spelling as they are', async () => {
+    const names = [
+      `a'b"c\n\\$d\u0000`,
+      'ü😀 :name #12:0',
+      '`); DELETE VERTEX Endpoints; --',
+      '$' + '{x}',
+      ' ',
+      '@rid',
+      '__proto__',
+    ];
+    const attributes = { map: { '@class': 'Endpoints', '@rid': '#1:1', plain: "'" } };
+    await write(...names.map((name) => newRecord(name, name, { attributes })));
+    for (const name of names) {
+      const endpoint = await graph.endpoint(name);
+      assert.equal(endpoint?.name, name);
+      assert.deepEqual(endpoint.servers, [name]);
+      assert.deepEqual(endpoint.attributes, { plain: "'" });
+    }
+  });
+
+  it('refuses for good what no index can hold, and stores its neighbours', async () => {
+    const tooLong = newRecord('gw', 'x'.repeat(20_000));
+    await assert.rejects(write(tooLong), (error) => hasCode(error, 'SINK_REFUSED'));
+    await write(newRecord('gw', 'neighbour'));
+    assert.equal((await graph.endpoint('neighbour'))?.online, true);
+  });
+
+  it('lets two writers of the same endpoints end with one vertex and one edge each', async () => {
+    const other = new OrientdbSink(graph.target, [DEVICE]);
+    await other.connect(signal);
+    const batch = Array.from({ length: 100 }, (_, index) => sinkRecord(newRecord('gwC', `shared${index}`)));
+    await Promise.all([sink.write(batch, signal), other.write([...batch].reverse(), signal)]);
+    await other.close();
+    const rows = await graph.query(
+      "SELECT name, outE('hasObject').size() AS objects, inE('hasEndpoint').size() AS servers FROM Endpoints WHERE name LIKE 'shared%'",
+    );
+    assert.equal(rows.length, 100);
+    for (const { name, objects, servers } of rows) assert.deepEqual([name, objects, servers], [name, 2, 1]);
+  });
+});
+
+describe('registrations on their way to OrientDB', () => {
+  let cloud: CloudUnderTest;
+  let graph: Graph;
+  let connector: ConnectorUnderTest;
+  let produced = 0;
+
+  const produce = async (...values: readonly { ep: string; value: AvroRegistrationResponse }[]) => {
+    produced += values.length;
+    await cloud.produce('registrations', values);
+  };
+
+  before(async () => {
+    const stack = await useStack('kafka-cloud', 'registry', 'orientdb');
+    cloud = new CloudUnderTest(stack, `orient${process.pid}`);
+    graph = await Graph.make(stack, `flow${process.pid}`);
+    await cloud.enrol();
+    await cloud.makeTopics();
+    const { host, port, database, user, passwordFile } = graph.target;
+    connector = await startConnector((healthPort, signal) =>
+      orientdbMain(
+        {
+          kafkaBrokers: cloud.brokers,
+          registryUrl: cloud.registryUrl,
+          gatewayIds: [cloud.gatewayId, 'not-there-yet'],
+          groupId: `test-${cloud.gatewayId}`,
+          batchRecords: 1_000,
+          fetchBytes: 1_048_576,
+          topicCheckSeconds: 1,
+          orientHost: host,
+          orientPort: port,
+          orientDatabase: database,
+          orientUser: user,
+          orientPasswordFile: passwordFile,
+          healthAddress: '127.0.0.1',
+          healthPort,
+        },
+        { signal, log: quiet, models: [DEVICE] },
+      ),
+    );
+  });
+  after(async () => {
+    await connector.stop();
+    await cloud.close();
+  });
+
+  it('shows registrations and sets poison aside among them', async () => {
+    const id = cloud.gatewayId;
+    await produce({ ep: 'a', value: newRecord(id, 'a') });
+    await cloud.produceBytes('registrations', null, Buffer.from([1, 2]));
+    await cloud.produceBytes('registrations', Buffer.from('a'), null);
+    produced += 2;
+    await produce({ ep: 'long', value: newRecord(id, 'n'.repeat(20_000)) }, { ep: 'b', value: newRecord(id, 'b') });
+    await produce({ ep: 'a', value: updateRecord(id, 'a', START_MS + 9, { lt: { long: 99 } }) });
+    await produce({ ep: 'b', value: deleteRecord(id, 'b', START_MS + 9, true) });
+    await eventually(produced, async () => (await connector.metrics()).sum('zeelos_connector_records_in_total'));
+    assert.equal((await graph.endpoint('a'))?.lt, 99);
+    assert.equal((await graph.endpoint('b'))?.expired, true);
+    const letters = await cloud.deadLetters('registrations');
+    const codes = letters.map(({ headers }) => String(headers?.['zeelos.dlq.code'])).sort();
+    assert.deepEqual(codes, ['AVRO_FRAME', 'SINK_REFUSED']);
+    (await connector.metrics()).assertBalanced(produced);
+  });
+
+  it('shows everything once when the store was down while records came', async function () {
+    this.timeout(90_000);
+    const id = cloud.gatewayId;
+    const before = await graph.count('Endpoints');
+    await cloud.stack.stop('orientdb');
+    const values = Array.from({ length: 300 }, (_, index) => `down${index}`);
+    await produce(...values.map((ep) => ({ ep, value: newRecord(id, ep) })));
+    await sleep(5_000);
+    assert.ok((await connector.metrics()).sum('zeelos_connector_retries_total', 'SINK_UNAVAILABLE') > 0);
+    await cloud.stack.start('orientdb');
+    await cloud.stack.ready('orientdb');
+    await eventually(produced, async () => (await connector.metrics()).sum('zeelos_connector_records_in_total'));
+    assert.equal(await graph.count('Endpoints'), before + 300);
+    const edges = await graph.query("SELECT count(*) AS n FROM hasObject WHERE out.name LIKE 'down%'");
+    assert.equal(edges[0]?.n, 600);
+    (await connector.metrics()).assertBalanced(produced);
+  });
+});
