@@ -1,10 +1,10 @@
 import { type Block, offsetOf } from './block-option.ts';
+import { BodyBuffer } from './body-buffer.ts';
 import type { IdleTransfers } from './idle-transfers.ts';
 
 export interface Assembly {
-  readonly chunks: Buffer[];
+  readonly body: BodyBuffer;
   readonly contentFormat: number | undefined;
-  bytes: number;
   lastOffset: number;
 }
 
@@ -50,7 +50,8 @@ export class Block1Assembly {
 
   /** Block 0 starts over, whatever was there, RFC 7959 §2.5. */
   #begin({ key, peerKey, payload, contentFormat }: IncomingBlock): AssemblyStep {
-    const assembly = { chunks: [payload], contentFormat, bytes: payload.length, lastOffset: 0 };
+    const assembly = { body: new BodyBuffer(), contentFormat, lastOffset: 0 };
+    assembly.body.append(payload);
     return { code: this.#transfers.add(key, peerKey, assembly, payload.length) ? '2.31' : '5.03' };
   }
 
@@ -58,7 +59,7 @@ export class Block1Assembly {
     const assembly = this.#transfers.get(key);
     if (assembly === undefined) return { code: '4.08' };
     if (offset === assembly.lastOffset && block.more) return { code: '2.31' }; // repeated, e.g. its answer was lost
-    if (offset !== assembly.bytes || contentFormat !== assembly.contentFormat) {
+    if (offset !== assembly.body.length || contentFormat !== assembly.contentFormat) {
       this.#transfers.remove(key);
       return { code: '4.08' };
     }
@@ -66,11 +67,10 @@ export class Block1Assembly {
       this.#transfers.remove(key);
       return { code: '5.03' };
     }
-    assembly.chunks.push(payload);
+    assembly.body.append(payload);
     assembly.lastOffset = offset;
-    assembly.bytes += payload.length;
     if (block.more) return { code: '2.31' };
     this.#transfers.remove(key);
-    return { body: Buffer.concat(assembly.chunks, assembly.bytes) };
+    return { body: assembly.body.whole() };
   }
 }

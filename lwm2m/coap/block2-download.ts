@@ -1,5 +1,6 @@
 import { PlatformError } from '../../common/errors.ts';
 import { type Block, LARGEST_BLOCK_NUMBER, offsetOf } from './block-option.ts';
+import { BodyBuffer } from './body-buffer.ts';
 import type { ReceivedResponse } from './exchanges.ts';
 
 export interface DownloadParts {
@@ -15,20 +16,18 @@ export interface DownloadParts {
  * Rejects COAP_BLOCK_FAILED (wrong number, size, code or a changed ETag), COAP_TOO_LARGE, COAP_QUEUE_FULL.
  */
 export async function downloadBody(first: ReceivedResponse, parts: DownloadParts): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let received = 0;
+  const body = new BodyBuffer();
   let response = first;
   for (;;) {
-    const block = checkedBlock(response, first, received);
+    const block = checkedBlock(response, first, body.length);
     const { payload } = response.message;
-    received += payload.length;
-    checkSize(received, response.options.size2, parts.bodyBytes);
+    checkSize(body.length + payload.length, response.options.size2, parts.bodyBytes);
     if (!parts.reserve(payload.length))
       throw new PlatformError('COAP_QUEUE_FULL', 'no room for more block-wise bodies');
-    chunks.push(payload);
-    if (!block.more) return Buffer.concat(chunks, received);
-    const number = received / block.sizeBytes;
-    if (!Number.isInteger(number) || number > LARGEST_BLOCK_NUMBER) throw broken('block sizes do not fit', received);
+    body.append(payload);
+    if (!block.more) return body.whole();
+    const number = body.length / block.sizeBytes;
+    if (!Number.isInteger(number) || number > LARGEST_BLOCK_NUMBER) throw broken('block sizes do not fit', body.length);
     response = await parts.next({ number, more: false, sizeBytes: block.sizeBytes });
   }
 }

@@ -4,7 +4,7 @@ import type { Log } from '../../common/log.ts';
 import { type Assembly, Block1Assembly } from './block1-assembly.ts';
 import { Block2Bodies, type KeptBody } from './block2-bodies.ts';
 import { ConfirmableSender } from './confirmable-sender.ts';
-import { type CoapCounter, type CoapCounters, createCounters } from './counters.ts';
+import { type CoapCounter, createCounters } from './counters.ts';
 import { Exchanges } from './exchanges.ts';
 import { IdleTransfers } from './idle-transfers.ts';
 import { type CoapLimits, checkedLimits } from './limits.ts';
@@ -226,7 +226,7 @@ export class CoapEndpoint {
         this.#options.log?.debug({ err: error.message }, 'a datagram was refused by the system');
       },
     });
-    this.#interval = setInterval(() => this.#tick(), this.#wheel.tickMs);
+    this.#interval = setInterval(() => this.#guard(() => this.#tick()), this.#wheel.tickMs);
   }
 
   #checkOpen(): void {
@@ -359,5 +359,3 @@ export class CoapEndpoint {
     else this.#counters.unmatchedAcknowledgements++;
   }
 }
-
-export type { CoapCounters };

@@ -28,7 +28,7 @@ export class RequestMemory {
   }
 
   /**
-   * The earlier request that this one repeats. A repetition is identical to its original, so other bytes under the
+   * The earlier request that this one repeats. DEVIATION: RFC 7252 §4.5 goes by peer and message id alone. A repetition is identical to its original, so other bytes under the
    * same message id are a new message: devices that restart count from the same number again.
    */
   find(
@@ -67,10 +67,6 @@ export class RequestMemory {
       if (nowMs - entry.takenAtMs <= this.#limits.exchangeLifetimeMs) return; // in order of age
       this.#drop(requests, entry);
     }
-  }
-
-  forgetAll(requests: RequestsOfPeer): void {
-    for (const entry of requests.values()) this.#drop(requests, entry);
   }
 
   #full(): boolean {

@@ -1,5 +1,4 @@
 import type { ReceivedResponse } from './exchanges.ts';
-import type { CoapOption } from './message.ts';
 import { OptionList } from './options.ts';
 import type { Peer } from './transport.ts';
 
@@ -53,5 +52,3 @@ export function responseOptions(response: ResponseToSend): OptionList {
     .uint('Max-Age', response.maxAgeSeconds)
     .texts('Location-Query', response.locationQuery);
 }
-
-export const NO_OPTIONS: readonly CoapOption[] = Object.freeze([]);

@@ -64,7 +64,7 @@ describe('request memory', () => {
     const [one, two] = [new Map(), new Map()];
     memory.setReply(one, memory.take(one, 1, 0, 0)!, Buffer.alloc(100));
     assert.equal(memory.take(two, 1, 0, 0), undefined);
-    memory.forgetAll(one);
+    memory.forgetExpired(one, 247_001);
     assert.ok(memory.take(two, 1, 0, 0));
   });
 });
