@@ -186,16 +186,18 @@ export class ModbusUnit {
     });
     for (const point of points) {
       const from = point.address - address;
-      this.#keep(this.#states.get(point)!, values.slice(from, from + point.span));
+      this.#keep(this.#states.get(point)!, values.slice(from, from + point.span), priority);
     }
   }
 
-  #keep(state: PointState, values: Values): void {
+  /** The first value is news when polling finds it, and no news to who asked for it. */
+  #keep(state: PointState, values: Values, priority: 'read' | 'poll'): void {
     const before = state.values;
     state.values = values;
     state.readAtMs = this.#options.clock.now();
     state.alone = false;
-    if (before === undefined || values.some((value, i) => value !== before[i])) this.#options.onChange(state.point);
+    const isNews = before === undefined ? priority === 'poll' : values.some((value, i) => value !== before[i]);
+    if (isNews) this.#options.onChange(state.point);
   }
 
   #keepWritten(point: Point, index: number, values: Values): void {

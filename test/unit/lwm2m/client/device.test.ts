@@ -567,4 +567,4 @@ describe('LwM2M device', () => {
       assert.equal((await f.server.notification(token)).confirmable, false);
     });
   });
-});
+}).timeout(10_000);
