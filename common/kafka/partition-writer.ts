@@ -37,15 +37,16 @@ const HEADER_OVERHEAD_BYTES = 10;
 export class PartitionWriter {
   readonly #o: PartitionWriterOptions;
   #producer: Producer | undefined;
+  #sendingSince = 0;
   #failingSince = 0;
 
   constructor(options: PartitionWriterOptions) {
     this.#o = options;
   }
 
-  /** Milliseconds since the brokers last took a batch while one is failing; 0 when all is well. */
-  failingForMs(nowMs: number): number {
-    return this.#failingSince === 0 ? 0 : nowMs - this.#failingSince;
+  /** Milliseconds that the batch in flight waits for the brokers; 0 when none is. One that hangs shows as one that is away does. */
+  waitingForMs(): number {
+    return this.#sendingSince === 0 ? 0 : performance.now() - this.#sendingSince;
   }
 
   /**
@@ -71,6 +72,7 @@ export class PartitionWriter {
       }
       return { taken };
     } finally {
+      this.#sendingSince = 0;
       signal.removeEventListener('abort', onAbort);
     }
   }
@@ -119,6 +121,7 @@ export class PartitionWriter {
     signal: AbortSignal,
   ): Promise<PlatformError | undefined> {
     const messages = chunk.map((record) => toMessage(record, partition));
+    this.#sendingSince = performance.now();
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
         const producer = this.#producer ?? (await this.#open());
