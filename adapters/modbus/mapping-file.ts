@@ -20,15 +20,17 @@ const id = z.string().refine((text) => /^(0|[1-9]\d{0,4})$/.test(text) && Number
 });
 const pollMs = z.int().min(LEAST_POLL_MS).max(MOST_POLL_MS);
 
+/** A resource with a fixed value: `"5701": { "constant": "Cel" }`. */
 const constantSchema = z.strictObject({
-  kind: z.literal('constant'),
+  kind: z.literal('constant'), // told from the keys, never written in the file
   constant: z.union([z.string(), z.number(), z.boolean()], { error: 'expected text, a number, true or false' }),
 });
 
+/** A resource that lives in registers or bits: `"5700": { "type": "input-register", "address": 0, "format": "float32" }`. */
 const registersSchema = z.strictObject({
   kind: z.literal('registers'),
   type: z.enum(TABLES),
-  address: z.int().min(0).max(65_535),
+  address: z.int().min(0).max(65_535), // as on the wire, from 0: register 40001 of a manual is 0 here
   format: z.enum(FORMAT_NAMES).default('uint16'),
   wordOrder: z.enum(['big', 'little']).default('big'),
   byteOrder: z.enum(['big', 'little']).default('big'),
@@ -37,16 +39,19 @@ const registersSchema = z.strictObject({
     .refine((scale) => scale !== 0, { error: 'must not be 0' })
     .default(1),
   offset: z.number().default(0),
+  // Values in a row, as instances of a multiple resource; 0 is a single value.
   quantity: z.int().min(0).max(MAX_READ_BITS).default(0),
-  pollMs: pollMs.optional(),
-  writable: z.boolean().optional(),
+  pollMs: pollMs.optional(), // else the unit's
+  writable: z.boolean().optional(), // else what the object model says, and without a model what the table allows
 });
 
+/** One unit is one LwM2M device. `objects`: object id → list of instances, from 0 → resource id → one of the two above. */
 const unitSchema = z.strictObject({
   unitId: z.int().min(0).max(255),
   endpointName: z.string().min(1).max(128),
   lifetimeSeconds: z.int().min(1).max(MAX_LIFETIME_SECONDS).default(300),
   pollMs: pollMs.default(1_000),
+  // What the unit gives in one request, and how many unmapped addresses may be read along to save one.
   maxRegisters: z.int().min(1).max(MAX_READ_REGISTERS).default(MAX_READ_REGISTERS),
   maxBits: z.int().min(1).max(MAX_READ_BITS).default(MAX_READ_BITS),
   maxGap: z.int().min(0).max(MAX_READ_REGISTERS).default(0),
@@ -112,7 +117,7 @@ function normalizedUnit(entry: unknown): unknown {
 function normalizedInstance(instance: unknown): unknown {
   if (!isObject(instance)) return instance;
   return mapValues(instance, (resource) => {
-    if (!isObject(resource)) return resource;
+    if (!isObject(resource) || 'kind' in resource) return resource;
     if ('constant' in resource) return { ...resource, kind: 'constant' };
     const { pollMillis, ...rest } = resource;
     // In the original 0 stood for "not polled on its own".

@@ -12,5 +12,5 @@ export const MODBUS_SETTINGS = {
     schema: coapUri.default({ host: '127.0.0.1', port: 5683 }),
   },
   healthAddress: { about: 'address of /metrics, /healthz and /readyz', schema: text.default('127.0.0.1') },
-  healthPort: { about: 'port of /metrics, /healthz and /readyz', schema: port.default(9130) },
+  healthPort: { about: 'port of /metrics, /healthz and /readyz', schema: port.default(9131) },
 } satisfies SettingsTable;

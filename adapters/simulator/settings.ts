@@ -22,7 +22,7 @@ export const SIMULATOR_SETTINGS = {
   startsPerSecond: { about: 'devices started per second', schema: wholeNumber(1, 10_000).default(100) },
   confirmable: { about: 'whether notifications ask for an acknowledgement: yes or no', schema: yesNo.default(true) },
   healthAddress: { about: 'address of /metrics, /healthz and /readyz', schema: text.default('127.0.0.1') },
-  healthPort: { about: 'port of /metrics, /healthz and /readyz', schema: port.default(9140) },
+  healthPort: { about: 'port of /metrics, /healthz and /readyz', schema: port.default(9132) },
 } satisfies SettingsTable;
 
 /** Sub-command `simulate-modbus`. */
@@ -34,5 +34,5 @@ export const MODBUS_SIMULATOR_SETTINGS = {
     schema: wholeNumber(10, 86_400_000).default(1_000),
   },
   healthAddress: { about: 'address of /metrics, /healthz and /readyz', schema: text.default('127.0.0.1') },
-  healthPort: { about: 'port of /metrics, /healthz and /readyz', schema: port.default(9141) },
+  healthPort: { about: 'port of /metrics, /healthz and /readyz', schema: port.default(9130) },
 } satisfies SettingsTable;

@@ -174,6 +174,7 @@ export class Registration {
 
   #failed(what: { readonly reason: string }, forgotten: boolean, failure: Failure = {}): Failure {
     if (forgotten) this.#location = undefined;
+    if (this.#abort.signal.aborted) return failure;
     if (this.#state !== 'registering' || this.#failures === 0) {
       this.#parts.log?.warn(what, 'the LwM2M server does not take this device; trying on');
     }
@@ -231,6 +232,7 @@ export class Registration {
     this.#aliveAtMs = this.#parts.clock.now();
     this.#sentLifetimeSeconds = lifetimeSeconds;
     this.#state = 'registered';
+    if (this.#failures > 0) this.#parts.log?.info('the LwM2M server takes this device again');
   }
 
   #refused(response: CoapResponse): Failure {

@@ -92,6 +92,7 @@ describe('Modbus mapping', () => {
     ['another JSON value', '[]', 1],
     ['no connection and no units', '{}', 2],
     ['an unknown key', file({ 5700: register({ sclae: 2 }) }), 1],
+    ['a kind, which is not for the file to say', file({ 5700: register({ kind: 'x' }) }), 1],
     ['both names of one thing', file({ 5700: register({ startAddress: 1 }) }), 1],
     ['an object that is no id', file({ 5700: register() }, '03303'), 1],
     ['an id beyond the last', file({ 65535: register() }), 1],
