@@ -5,7 +5,12 @@ import { Kafka, logLevel, Partitioners } from './kafkajs.ts';
 
 /** One set of brokers. Connections are opened by the producers, consumers and admins made from it. */
 export type KafkaCluster = KafkaClass;
-export const partitionByKey = Partitioners.DefaultPartitioner;
+
+/** By the hash of the key, as Java clients do; where there is one partition the hash is not needed, and kafkajs computes it slowly. */
+export function partitionByKey(): ReturnType<typeof Partitioners.DefaultPartitioner> {
+  const byHash = Partitioners.DefaultPartitioner();
+  return (record) => (record.partitionMetadata.length === 1 ? (record.message.partition ?? 0) : byHash(record));
+}
 
 export interface KafkaAddress {
   /** host:port list */

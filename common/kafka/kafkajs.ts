@@ -1,6 +1,9 @@
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
+import { encodeBatch, encodeRecords, type RecordToEncode, type WireHeader } from './record-batch.ts';
+
+export type { WireHeader } from './record-batch.ts';
 
 /**
  * The one door to kafkajs: it is mended here before anything of it is loaded, so no other file imports values from the package.
@@ -9,11 +12,6 @@ import { zstdCompress, zstdDecompress } from 'node:zlib';
  * together, a null value cannot be written at all. A record that was read here also carries `headerList`, its headers as they
  * stand on the wire, and a record to write may bring one instead of `headers`.
  */
-export interface WireHeader {
-  readonly key: Buffer;
-  readonly value: Buffer | null;
-}
-
 const load = createRequire(import.meta.url);
 
 interface WireDecoder {
@@ -21,21 +19,6 @@ interface WireDecoder {
   readVarInt(): number;
   readVarLong(): { toString(): string };
   readVarIntBytes(): Buffer | null;
-}
-
-interface WireEncoder {
-  writeInt8(value: number): WireEncoder;
-  writeVarInt(value: number): WireEncoder;
-  writeVarLong(value: number): WireEncoder;
-  writeVarIntBytes(value: Buffer | string | null | undefined): WireEncoder;
-  readonly buffer: Buffer;
-}
-
-interface EncoderClass {
-  new (): WireEncoder;
-  sizeOfVarInt(value: number): number;
-  sizeOfVarLong(value: number): number;
-  sizeOfVarIntBytes(value: Buffer | string | null | undefined): number;
 }
 
 interface BatchContext {
@@ -48,15 +31,6 @@ interface BatchContext {
 }
 
 type LooseHeaders = Record<string, Buffer | string | null | (Buffer | string | null)[] | undefined>;
-
-interface RecordToEncode {
-  readonly offsetDelta: number;
-  readonly timestampDelta: number;
-  readonly key?: Buffer | string | null;
-  readonly value?: Buffer | string | null;
-  readonly headers?: LooseHeaders;
-  readonly headerList?: readonly WireHeader[];
-}
 
 const LOG_APPEND_TIME = 1;
 const NO_HEADERS: readonly WireHeader[] = [];
@@ -108,27 +82,63 @@ function looseHeaders(list: readonly WireHeader[]): LooseHeaders {
   return headers;
 }
 
-const Encoder = load('kafkajs/src/protocol/encoder') as EncoderClass;
-
-function encodeRecord(record: RecordToEncode): WireEncoder {
-  const { offsetDelta, timestampDelta, key, value } = record;
-  const headers = record.headerList ?? listOf(record.headers);
-  let bytes = 1 + Encoder.sizeOfVarLong(timestampDelta) + Encoder.sizeOfVarInt(offsetDelta);
-  bytes += Encoder.sizeOfVarIntBytes(key) + Encoder.sizeOfVarIntBytes(value) + Encoder.sizeOfVarInt(headers.length);
-  for (const header of headers) {
-    bytes += Encoder.sizeOfVarIntBytes(header.key) + Encoder.sizeOfVarIntBytes(header.value);
-  }
-  const encoder = new Encoder().writeVarInt(bytes).writeInt8(0).writeVarLong(timestampDelta).writeVarInt(offsetDelta);
-  encoder.writeVarIntBytes(key).writeVarIntBytes(value).writeVarInt(headers.length);
-  for (const header of headers) encoder.writeVarIntBytes(header.key).writeVarIntBytes(header.value);
-  return encoder;
+interface BatchToEncode {
+  readonly records: readonly RecordToEncode[];
+  readonly compression?: number;
+  readonly firstTimestamp: number | string;
+  readonly maxTimestamp: number | string;
+  readonly producerId?: { toString(): string };
+  readonly producerEpoch?: number;
+  readonly firstSequence?: number;
+  readonly lastOffsetDelta: number;
+  readonly transactional?: boolean;
 }
 
-function listOf(headers: LooseHeaders | undefined): readonly { key: string; value: Buffer | string | null }[] {
-  if (headers === undefined) return [];
-  return Object.entries(headers).flatMap(([key, value]) =>
-    Array.isArray(value) ? value.map((one) => ({ key, value: one })) : [{ key, value: value ?? null }],
+interface Codec {
+  compress(encoder: { readonly buffer: Buffer }): Promise<Buffer>;
+}
+
+const COMPRESSION_MASK = 0x07;
+const TRANSACTIONAL = 0x10;
+
+/** The shape of kafkajs's own encoder that the produce request asks for. */
+async function encodeRecordBatch(batch: BatchToEncode): Promise<{ buf: Buffer; buffer: Buffer; size(): number }> {
+  const compression = (batch.compression ?? CompressionTypes.None) & COMPRESSION_MASK;
+  const records = encodeRecords(batch.records);
+  const codec = (CompressionCodecs as unknown as Readonly<Record<number, (() => Codec) | undefined>>)[compression];
+  const buffer = encodeBatch(
+    {
+      attributes: compression | (batch.transactional === true ? TRANSACTIONAL : 0),
+      lastOffsetDelta: batch.lastOffsetDelta,
+      firstTimestamp: BigInt(batch.firstTimestamp),
+      maxTimestamp: BigInt(batch.maxTimestamp),
+      producerId: BigInt((batch.producerId ?? -1).toString()),
+      producerEpoch: batch.producerEpoch ?? 0,
+      firstSequence: batch.firstSequence ?? 0,
+      recordCount: batch.records.length,
+    },
+    codec === undefined ? records : await codec().compress({ buffer: records }),
   );
+  return { buf: buffer, buffer, size: () => buffer.length };
+}
+
+interface Assignment {
+  readonly topic: string;
+  readonly partitionMetadata: readonly unknown[];
+  readonly messages: readonly unknown[];
+  partitioner(o: { topic: string; partitionMetadata: readonly unknown[]; message: unknown }): number;
+}
+
+function groupByPartition({ topic, partitionMetadata, messages, partitioner }: Assignment): Record<number, unknown[]> {
+  const groups: Record<number, unknown[]> = {};
+  if (partitionMetadata.length === 0) return groups;
+  for (const message of messages) {
+    const partition = partitioner({ topic, partitionMetadata, message });
+    const group = groups[partition];
+    if (group === undefined) groups[partition] = [message];
+    else group.push(message);
+  }
+  return groups;
 }
 
 /** Puts our function in the place of a module's before its users load it. */
@@ -138,7 +148,9 @@ function replaceModule(path: string, exports: unknown): void {
 }
 
 replaceModule('kafkajs/src/protocol/recordBatch/record/v0/decoder', decodeRecord);
-replaceModule('kafkajs/src/protocol/recordBatch/record/v0/index', encodeRecord);
+replaceModule('kafkajs/src/protocol/recordBatch/record/v0/index', (record: RecordToEncode) => record);
+replaceModule('kafkajs/src/protocol/recordBatch/v0/index', { RecordBatch: encodeRecordBatch, MAGIC_BYTE: 2 });
+replaceModule('kafkajs/src/producer/groupMessagesPerPartition', groupByPartition);
 
 const kafkajs = load('kafkajs') as typeof import('kafkajs');
 export const { CompressionCodecs, CompressionTypes, Kafka, logLevel, Partitioners } = kafkajs;

@@ -1,0 +1,50 @@
+import { PlatformError } from '../common/errors.ts';
+import { createLog, type Log } from '../common/log.ts';
+import { parseSettings, type SettingsOf, type SettingsTable, settingsHelp } from '../common/settings.ts';
+import { NOTIFICATIONS_SETTINGS, notifications } from './notifications.ts';
+
+/** One benchmark: prints a JSON line for each measurement, and a last one with what they come to. */
+interface Benchmark<T extends SettingsTable = SettingsTable> {
+  readonly about: string;
+  readonly settings: T;
+  run(settings: SettingsOf<T>, context: { readonly log: Log; readonly signal: AbortSignal }): Promise<void>;
+}
+
+function benchmark<T extends SettingsTable>(definition: Benchmark<T>): Benchmark {
+  return definition as unknown as Benchmark;
+}
+
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  notifications: benchmark({
+    about: 'confirmable notifications per second that are acknowledged and committed in Kafka',
+    settings: NOTIFICATIONS_SETTINGS,
+    run: notifications,
+  }),
+};
+
+function help(): string {
+  const parts = Object.entries(BENCHMARKS).map(([name, { about, settings }]) => {
+    const flags = settingsHelp(settings).map((row) => `    ${row.flag.padEnd(16)} ${row.about} (${row.standard})`);
+    return [`  ${name}: ${about}`, ...flags].join('\n');
+  });
+  return `Usage: npm run bench -- <name> [flags]\n\n${parts.join('\n')}\n`;
+}
+
+async function main([name, ...args]: readonly string[]): Promise<void> {
+  const found = name !== undefined && Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
+  if (found === undefined || args.includes('--help')) {
+    process.stdout.write(help());
+    process.exitCode = args.includes('--help') ? 0 : 2;
+    return;
+  }
+  const { settings, positionals } = parseSettings(found.settings, { args, env: {} });
+  if (positionals.length > 0) throw new PlatformError('USAGE', `${name} takes no ${JSON.stringify(positionals[0])}`);
+  const stopping = new AbortController();
+  process.once('SIGINT', () => stopping.abort()).once('SIGTERM', () => stopping.abort());
+  await found.run(settings, { log: createLog('bench', 'warn'), signal: stopping.signal });
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(error instanceof PlatformError ? `${error.code}: ${error.message}` : error);
+  process.exitCode = 1;
+});

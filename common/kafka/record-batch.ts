@@ -1,0 +1,206 @@
+/**
+ * One batch of records of Kafka's format 2, as a produce request carries it:
+ *
+ *   first offset 8 | length 4 | leader epoch 4 | magic 1 | crc 4 | attributes 2 | last offset delta 4 | first timestamp 8 |
+ *   max timestamp 8 | producer id 8 | producer epoch 2 | first sequence 4 | number of records 4 | records …
+ *
+ *   record: length | attributes | timestamp delta | offset delta | key length | key | value length | value | headers
+ *
+ * The lengths and deltas of a record are zigzag varints; the checksum is CRC-32C over all that follows it.
+ */
+export interface WireHeader {
+  readonly key: Buffer;
+  readonly value: Buffer | null;
+}
+
+type Bytes = Buffer | string | null | undefined;
+type LooseHeaders = Readonly<Record<string, Buffer | string | null | (Buffer | string | null)[] | undefined>>;
+
+export interface RecordToEncode {
+  readonly offsetDelta: number;
+  /** Milliseconds. */
+  readonly timestampDelta: number;
+  readonly key?: Bytes;
+  readonly value?: Bytes;
+  readonly headers?: LooseHeaders | undefined;
+  /** In place of `headers`, exactly as they are to stand on the wire. */
+  readonly headerList?: readonly WireHeader[] | undefined;
+}
+
+export interface BatchHeader {
+  readonly attributes: number;
+  readonly lastOffsetDelta: number;
+  /** Milliseconds since 1970. */
+  readonly firstTimestamp: bigint;
+  readonly maxTimestamp: bigint;
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+  readonly firstSequence: number;
+  readonly recordCount: number;
+}
+
+interface Header {
+  readonly key: Buffer | string;
+  readonly value: Buffer | string | null;
+}
+
+const NO_HEADERS: readonly Header[] = [];
+const MAGIC = 2;
+const LENGTH_AT = 8;
+const LENGTH_COUNTS_FROM = 12;
+const CRC_AT = 17;
+const CRC_COVERS_FROM = 21;
+const HEADER_BYTES = 61;
+
+/** The records one after another: what a batch compresses. */
+export function encodeRecords(records: readonly RecordToEncode[]): Buffer {
+  const headers = records.map(headersOf);
+  const lengths = records.map((record, index) => recordLength(record, headers[index]!));
+  const writer = new RecordWriter(lengths.reduce((sum, length) => sum + varintLength(length) + length, 0));
+  for (let index = 0; index < records.length; index++) {
+    writer.record(records[index]!, lengths[index]!, headers[index]!);
+  }
+  return writer.bytes;
+}
+
+/** @param body what `encodeRecords` gave, or the same compressed as the attributes say */
+export function encodeBatch(header: BatchHeader, body: Uint8Array): Buffer {
+  const batch = Buffer.allocUnsafe(HEADER_BYTES + body.length);
+  batch.writeBigInt64BE(0n, 0);
+  batch.writeInt32BE(batch.length - LENGTH_COUNTS_FROM, LENGTH_AT);
+  batch.writeInt32BE(0, 12);
+  batch.writeInt8(MAGIC, 16);
+  batch.writeInt16BE(header.attributes, CRC_COVERS_FROM);
+  batch.writeInt32BE(header.lastOffsetDelta, 23);
+  batch.writeBigInt64BE(header.firstTimestamp, 27);
+  batch.writeBigInt64BE(header.maxTimestamp, 35);
+  batch.writeBigInt64BE(header.producerId, 43);
+  batch.writeInt16BE(header.producerEpoch, 51);
+  batch.writeInt32BE(header.firstSequence, 53);
+  batch.writeInt32BE(header.recordCount, 57);
+  batch.set(body, HEADER_BYTES);
+  batch.writeUInt32BE(crc32c(batch, CRC_COVERS_FROM), CRC_AT);
+  return batch;
+}
+
+function headersOf({ headers, headerList }: RecordToEncode): readonly Header[] {
+  if (headerList !== undefined) return headerList;
+  if (headers === undefined) return NO_HEADERS;
+  return Object.entries(headers).flatMap(([key, value]) =>
+    Array.isArray(value) ? value.map((one) => ({ key, value: one })) : [{ key, value: value ?? null }],
+  );
+}
+
+/** Without the length itself. */
+function recordLength(record: RecordToEncode, headers: readonly Header[]): number {
+  let length = 1 + varintLength(record.timestampDelta) + varintLength(record.offsetDelta);
+  length += fieldLength(record.key) + fieldLength(record.value) + varintLength(headers.length);
+  for (const { key, value } of headers) length += fieldLength(key) + fieldLength(value);
+  return length;
+}
+
+function fieldLength(bytes: Bytes): number {
+  if (bytes === null || bytes === undefined) return 1;
+  const length = typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.length;
+  return varintLength(length) + length;
+}
+
+function zigzag(value: number): number {
+  return value < 0 ? -2 * value - 1 : 2 * value;
+}
+
+function varintLength(value: number): number {
+  let length = 1;
+  for (let left = zigzag(value); left >= 0x80; left = Math.floor(left / 0x80)) length++;
+  return length;
+}
+
+class RecordWriter {
+  readonly bytes: Buffer;
+  #at = 0;
+
+  constructor(length: number) {
+    this.bytes = Buffer.allocUnsafe(length);
+  }
+
+  record(record: RecordToEncode, length: number, headers: readonly Header[]): void {
+    this.#varint(length);
+    this.bytes[this.#at++] = 0;
+    this.#varint(record.timestampDelta);
+    this.#varint(record.offsetDelta);
+    this.#field(record.key);
+    this.#field(record.value);
+    this.#varint(headers.length);
+    for (const { key, value } of headers) {
+      this.#field(key);
+      this.#field(value);
+    }
+  }
+
+  #varint(value: number): void {
+    let left = zigzag(value);
+    for (; left >= 0x80; left = Math.floor(left / 0x80)) this.bytes[this.#at++] = (left % 0x80) | 0x80;
+    this.bytes[this.#at++] = left;
+  }
+
+  #field(bytes: Bytes): void {
+    if (bytes === null || bytes === undefined) {
+      this.#varint(-1);
+    } else if (typeof bytes === 'string') {
+      this.#varint(Buffer.byteLength(bytes));
+      this.#at += this.bytes.write(bytes, this.#at);
+    } else {
+      this.#varint(bytes.length);
+      this.bytes.set(bytes, this.#at);
+      this.#at += bytes.length;
+    }
+  }
+}
+
+/** Castagnoli's polynomial, reflected. */
+const POLYNOMIAL = 0x82f63b78;
+
+/** Table n holds what a byte does to the checksum when n more bytes follow it, so that eight bytes are taken in one step. */
+const CRC_TABLES = crcTables(8);
+
+function crcTables(count: number): readonly Int32Array[] {
+  const first = Int32Array.from({ length: 256 }, (_, byte) => {
+    let crc = byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1;
+    return crc;
+  });
+  const tables = [first];
+  while (tables.length < count) {
+    const last = tables.at(-1)!;
+    tables.push(last.map((crc) => (crc >>> 8) ^ first[crc & 0xff]!));
+  }
+  return tables;
+}
+
+export function crc32c(bytes: Uint8Array, from = 0): number {
+  const [t0, t1, t2, t3, t4, t5, t6, t7] = CRC_TABLES as [
+    Int32Array,
+    Int32Array,
+    Int32Array,
+    Int32Array,
+    Int32Array,
+    Int32Array,
+    Int32Array,
+    Int32Array,
+  ];
+  let crc = -1;
+  let at = from;
+  for (; at + 8 <= bytes.length; at += 8) {
+    crc =
+      t7[(crc ^ bytes[at]!) & 0xff]! ^
+      t6[((crc >>> 8) ^ bytes[at + 1]!) & 0xff]! ^
+      t5[((crc >>> 16) ^ bytes[at + 2]!) & 0xff]! ^
+      t4[(crc >>> 24) ^ bytes[at + 3]!]! ^
+      t3[bytes[at + 4]!]! ^
+      t2[bytes[at + 5]!]! ^
+      t1[bytes[at + 6]!]! ^
+      t0[bytes[at + 7]!]!;
+  }
+  for (; at < bytes.length; at++) crc = t0[(crc ^ bytes[at]!) & 0xff]! ^ (crc >>> 8);
+  return ~crc >>> 0;
+}
