@@ -45,13 +45,22 @@ export function serverObject(account: ServerAccount, hooks: ServerObjectHooks): 
     whole(1, 1, MAX_LIFETIME_SECONDS, () => account.lifetimeSeconds, setLifetime),
     whole(2, 0, MAX_PERIOD_SECONDS, () => account.defaultPmin, setPmin),
     whole(3, 0, MAX_PERIOD_SECONDS, () => account.defaultPmax, setPmax),
-    // The newest value of each observation is kept while the server is away, older ones are not.
-    constant(6, { type: 'BOOLEAN', value: false }),
+    NOTIFICATION_STORING,
     constant(7, { type: 'STRING', value: 'U' }),
     { id: 8, execute: () => hooks.onUpdateTrigger() },
   ]);
   return { id: 1, instances: instanceMap([{ id: 0, resources }]) };
 }
+
+/** The newest value of each observation is kept while the server is away, older ones are not: `false` may be written, `true` not. */
+const NOTIFICATION_STORING: DeviceResource = {
+  id: 6,
+  read: (): ResourceValue => ({ type: 'BOOLEAN', value: false }),
+  write: (reading: Reading): void => {
+    const off = reading.type === 'BOOLEAN' && 'value' in reading && !reading.value;
+    if (!off) throw refusal('4.00', 'this device keeps only the newest value');
+  },
+};
 
 function whole(
   id: number,

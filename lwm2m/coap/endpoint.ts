@@ -94,7 +94,9 @@ export class CoapEndpoint {
     const wheel = new TimerWheel(tickMs, now());
     const memory = new RequestMemory(limits);
     const peers = new PeerTable(limits, memory, () => randomBytes(2).readUInt16BE());
-    const randomFraction = (): number => randomBytes(4).readUInt32BE() / 2 ** 32;
+    const { random } = options;
+    // Spreads retransmissions; nobody gains by guessing it, so the system's generator would be wasted on it.
+    const randomFraction = random === undefined ? Math.random : (): number => random(4).readUInt32BE() / 2 ** 32;
     const sender = new ConfirmableSender({ limits, counters, wheel, now, randomFraction, send });
     const exchanges = new Exchanges({ limits, peers, sender, wheel, now });
     const slots = new TransferSlots(limits);

@@ -15,7 +15,8 @@ export class TimerWheel {
   /** Time of the last tick: exact enough for bookkeeping on hot paths. */
   nowMs: number;
   readonly tickMs: number;
-  readonly #slots: Set<WheelTimer>[] = Array.from({ length: SLOTS }, () => new Set());
+  /** Made when first used: a process of a thousand devices has a thousand wheels, mostly empty. */
+  readonly #slots = new Map<number, Set<WheelTimer>>();
   readonly #startMs: number;
   #tick = 0;
 
@@ -29,9 +30,18 @@ export class TimerWheel {
   schedule(nowMs: number, delayMs: number, fire: () => void): WheelTimer {
     const due = Math.ceil((nowMs + delayMs - this.#startMs) / this.tickMs);
     const timer: WheelTimer = { dueTick: Math.max(due, this.#tick + 1), fire, slot: undefined };
-    timer.slot = this.#slots[timer.dueTick % SLOTS]!;
+    timer.slot = this.#slotOf(timer.dueTick);
     timer.slot.add(timer);
     return timer;
+  }
+
+  #slotOf(tick: number): Set<WheelTimer> {
+    let slot = this.#slots.get(tick % SLOTS);
+    if (slot === undefined) {
+      slot = new Set();
+      this.#slots.set(tick % SLOTS, slot);
+    }
+    return slot;
   }
 
   cancel(timer: WheelTimer | undefined): void {
@@ -45,10 +55,12 @@ export class TimerWheel {
     const target = Math.floor((nowMs - this.#startMs) / this.tickMs);
     const from = Math.max(this.#tick + 1, target - SLOTS + 1);
     this.#tick = Math.max(this.#tick, target);
-    for (let tick = from; tick <= target; tick++) this.#fireSlot(this.#slots[tick % SLOTS]!, guard);
+    for (let tick = from; tick <= target; tick++) this.#fireSlot(tick, guard);
   }
 
-  #fireSlot(slot: Set<WheelTimer>, guard: (fire: () => void) => void): void {
+  #fireSlot(tick: number, guard: (fire: () => void) => void): void {
+    const slot = this.#slots.get(tick % SLOTS);
+    if (slot === undefined) return;
     for (const timer of slot) {
       if (timer.dueTick > this.#tick) continue;
       slot.delete(timer);
