@@ -22,6 +22,9 @@ export interface DecodedChunk {
   readonly decoded: readonly DecodedRecord[];
   readonly poison: readonly PoisonRecord[];
   readonly tombstones: number;
+  /** Records of all three sorts. */
+  readonly total: number;
+  readonly lastOffset: string;
 }
 
 const SINK_TOPICS: readonly SinkTopic[] = ['observations', 'replies', 'registrations'];
@@ -36,34 +39,32 @@ export class ValueDecoder {
     );
   }
 
-  /** Errors: REGISTRY_UNAVAILABLE (retriable); what is wrong with a single record is not thrown but returned. */
-  async decode(batch: ConsumedBatch, records: readonly ConsumedRecord[], signal: AbortSignal): Promise<DecodedChunk> {
+  /** At least one record. Errors: REGISTRY_UNAVAILABLE (retriable); what is wrong with a single record is not thrown but returned. */
+  async decode(batch: ConsumedBatch, records: readonly ConsumedRecord[]): Promise<DecodedChunk> {
+    const known = this.#readers.get(topicRowOf(batch.topic)?.row.value ?? '');
+    if (known === undefined) throw new PlatformError('INTERNAL', `no sink takes records of ${batch.topic}`);
+    const { topic, partition } = batch;
     const decoded: DecodedRecord[] = [];
     const poison: PoisonRecord[] = [];
     let tombstones = 0;
     for (const source of records) {
-      signal.throwIfAborted();
       if (source.value === null) {
         tombstones++;
         continue;
       }
       try {
-        decoded.push({ record: await this.#decodeOne(batch, source, source.value), source });
+        const value = await known.reader.decode(source.value);
+        // The reader decodes into the record of the table row, so that `from` and `value` belong together.
+        decoded.push({
+          record: { from: known.from, value, topic, partition, offset: source.offset } as SinkRecord,
+          source,
+        });
       } catch (error) {
         if (isRetriable(error)) throw error;
         poison.push(poisonOf(source, error));
       }
     }
-    return { decoded, poison, tombstones };
-  }
-
-  async #decodeOne(batch: ConsumedBatch, source: ConsumedRecord, bytes: Buffer): Promise<SinkRecord> {
-    const known = this.#readers.get(topicRowOf(batch.topic)?.row.value ?? '');
-    if (known === undefined) throw new PlatformError('INTERNAL', `no sink takes records of ${batch.topic}`);
-    const value = await known.reader.decode(bytes);
-    const { topic, partition } = batch;
-    // The reader decodes into the record of the table row, so that `from` and `value` belong together.
-    return { from: known.from, value, topic, partition, offset: source.offset } as SinkRecord;
+    return { decoded, poison, tombstones, total: records.length, lastOffset: records.at(-1)!.offset };
   }
 }
 

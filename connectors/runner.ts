@@ -1,10 +1,10 @@
 import { type ErrorCode, isRetriable, messageOf, PlatformError } from '../common/errors.ts';
-import type { ConsumedBatch, ConsumedRecord } from '../common/kafka/consumer.ts';
+import type { ConsumedBatch } from '../common/kafka/consumer.ts';
 import { backoffMs, sleep } from '../common/lifecycle.ts';
 import type { Log } from '../common/log.ts';
 import type { ConnectorMetrics } from './connector-metrics.ts';
 import type { DeadLetters } from './dead-letters.ts';
-import { type DecodedRecord, type PoisonRecord, poisonOf, type ValueDecoder } from './decode.ts';
+import { type DecodedChunk, type DecodedRecord, type PoisonRecord, poisonOf, type ValueDecoder } from './decode.ts';
 import type { Sink, SkipReason, Skips } from './sink.ts';
 
 export interface RunnerOptions {
@@ -46,16 +46,32 @@ export class Runner {
     // A failing heartbeat means that the group rebalances: the batch is given up and kafkajs joins again.
     const pulse = setInterval(() => void batch.heartbeat().catch((error) => expelled.abort(error)), HEARTBEAT_MS);
     try {
-      for (let at = 0; at < batch.records.length; at += this.#o.batchRecords)
-        await this.#handleChunk(batch, batch.records.slice(at, at + this.#o.batchRecords), signal);
+      await this.#handleChunks(batch, signal);
     } finally {
       clearInterval(pulse);
     }
   }
 
-  async #handleChunk(batch: ConsumedBatch, records: readonly ConsumedRecord[], signal: AbortSignal): Promise<void> {
-    const { decoder, deadLetters, metrics } = this.#o;
-    const chunk = await this.#outlast(signal, () => decoder.decode(batch, records, signal));
+  /** While a chunk is being written the next is decoded; writes stay one after the other, in the order of the topic. */
+  async #handleChunks(batch: ConsumedBatch, signal: AbortSignal): Promise<void> {
+    const { decoder, batchRecords } = this.#o;
+    let writing: Promise<void> | undefined;
+    try {
+      for (let at = 0; at < batch.records.length; at += batchRecords) {
+        const records = batch.records.slice(at, at + batchRecords);
+        const chunk = await this.#outlast(signal, () => decoder.decode(batch, records));
+        await writing;
+        writing = this.#settleChunk(batch, chunk, signal);
+        // Its failure is told by the await above or below; until then it is not unheard.
+        writing.catch(() => undefined);
+      }
+    } finally {
+      await writing;
+    }
+  }
+
+  async #settleChunk(batch: ConsumedBatch, chunk: DecodedChunk, signal: AbortSignal): Promise<void> {
+    const { deadLetters, metrics } = this.#o;
     const poison = [...chunk.poison];
     const skipped: Skips = chunk.tombstones > 0 ? { tombstone: chunk.tombstones } : {};
     await this.#store(chunk.decoded, signal, skipped, poison);
@@ -63,9 +79,9 @@ export class Runner {
       await this.#outlast(signal, () => deadLetters.bury(batch, poison, signal));
       this.#reportPoison(batch, poison);
     }
-    metrics.settle(batch.topic, { total: records.length, skipped, poison: countByCode(poison) });
-    const last = records.at(-1);
-    if (last !== undefined) metrics.lag(batch.topic, batch.partition, batch.highWatermark - BigInt(last.offset) - 1n);
+    const { total, lastOffset } = chunk;
+    metrics.settle(batch.topic, { total, skipped, poison: countByCode(poison) });
+    metrics.lag(batch.topic, batch.partition, batch.highWatermark - BigInt(lastOffset) - 1n);
   }
 
   /** Halves what the sink refuses until each culprit stands alone; log2(n) extra writes for one culprit among n records. */

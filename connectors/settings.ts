@@ -12,11 +12,11 @@ export const CONNECTOR_SETTINGS = {
   gatewayIds: { about: 'ids of the gateways whose topics are taken, with commas', schema: gatewayIds },
   batchRecords: {
     about: 'most records in one write to the store',
-    schema: wholeNumber(1, 50_000).default(5_000),
+    schema: wholeNumber(1, 50_000).default(10_000),
   },
   fetchBytes: {
     about: 'largest fetch from one partition, in bytes; bounds the memory of a waiting batch',
-    schema: wholeNumber(16_384, 67_108_864).default(1_048_576),
+    schema: wholeNumber(16_384, 67_108_864).default(2_097_152),
   },
   topicCheckSeconds: {
     about: 'pause between looks for topics of gateways that are not there yet, in seconds',

@@ -53,9 +53,9 @@ const REASON_CHARACTERS = 300;
 
 /**
  * One session of OrientDB on one socket. Statements may be sent without waiting: the server runs them in order and answers in order.
- * It stands on the connection class of orientjs 3.2.0, not on its client: there a statement that meets a lost connection is sent again on
- * a new one but its promise never settles, and a token of before a server restart ends the same way (lib/client/database/session.js,
- * withRetrySession). A session here never reconnects: it fails with SINK_UNAVAILABLE, and the runner opens another.
+ * It stands on the connection class of orientjs 3.2.0, not on its client, which does not survive a restart of the server: from then on
+ * each statement fails with "Cannot select the server", and one that it repeats on a new session never settles (lib/client/topology/server.js,
+ * lib/client/database/session.js). A session here never reconnects: it fails with SINK_UNAVAILABLE, and the runner opens another.
  */
 export class OrientSession {
   readonly #connection: DriverConnection;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { InfluxDB } from '@influxdata/influxdb-client';
-import { sleep } from '../../../common/lifecycle.ts';
+import { consume } from '../../../common/kafka/consumer.ts';
+import { sleep, untilAborted } from '../../../common/lifecycle.ts';
 import { InfluxdbSink } from '../../../connectors/influxdb/sink.ts';
 import { influxdbMain } from '../../../connectors/main.ts';
 import type { SinkRecord } from '../../../connectors/sink.ts';
@@ -226,7 +227,7 @@ describe('observations and replies on their way to InfluxDB', () => {
     produced += 3;
     await produceObservations([
       observation(id, 'nan', { rep: read(single('/3303/0/5700', { double: Number.NaN })) }),
-      // InfluxDB takes no tag that ends with a backslash, and no string above 1 MiB; this gets through Kafka and is refused there.
+      // InfluxDB takes neither a tag that ends with a backslash nor a time beyond 64-bit nanoseconds.
       observation(id, 'backslash\\'),
       observation(id, 'ancient', { timestamp: -9_300_000_000_000 }),
       observation(id, 'nobody', { rep: { code: 'NOT_FOUND', kind: 'observe', body: null } }),
@@ -264,6 +265,43 @@ describe('observations and replies on their way to InfluxDB', () => {
     await cloud.stack.start('influxdb');
     await cloud.stack.ready('influxdb');
     await eventually(before + 3_000, () => bucket.count());
+    await eventually(produced, async () => (await connector.metrics()).sum('zeelos_connector_records_in_total'));
+    (await connector.metrics()).assertBalanced(produced);
+  });
+
+  it('lets another member join its group while it waits for the store', async function () {
+    this.timeout(90_000);
+    const id = cloud.gatewayId;
+    const before = await bucket.count();
+    const retriesBefore = (await connector.metrics()).sum('zeelos_connector_retries_total');
+    await cloud.stack.stop('influxdb');
+    await produceObservations(
+      Array.from({ length: 100 }, (_, index) => observation(id, `join${index}`, { timestamp: START_MS + index })),
+    );
+    const waits = async () => (await connector.metrics()).sum('zeelos_connector_retries_total') > retriesBefore;
+    await eventually(true, waits);
+    const leaving = new AbortController();
+    const startedAt = performance.now();
+    let member: Promise<void> | undefined;
+    const joined = new Promise<number>((resolve) => {
+      member = consume({
+        kafka: cloud.kafka,
+        groupId: `test-${id}`,
+        topics: [cloud.topic('observations')],
+        onBatch: async (batch) => untilAborted(batch.signal).then(() => batch.signal.throwIfAborted()),
+        onJoined: () => resolve(performance.now() - startedAt),
+        signal: leaving.signal,
+        log: quiet,
+      });
+    });
+    const joinMs = await joined;
+    leaving.abort();
+    await member;
+    // A member that did not give its batch up would be waited for until the rebalance times out, after 10 s.
+    assert.ok(joinMs < 8_000, `joined after ${joinMs} ms`);
+    await cloud.stack.start('influxdb');
+    await cloud.stack.ready('influxdb');
+    await eventually(before + 100, () => bucket.count());
     await eventually(produced, async () => (await connector.metrics()).sum('zeelos_connector_records_in_total'));
     (await connector.metrics()).assertBalanced(produced);
   });
