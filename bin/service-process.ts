@@ -6,6 +6,7 @@ import { PlatformError } from '../common/errors.ts';
 import { backoffMs, sleep } from '../common/lifecycle.ts';
 import type { Log } from '../common/log.ts';
 import { EXIT } from './command.ts';
+import { COMPILE_CACHE_DIR } from './compile-cache.ts';
 
 const COMMAND = fileURLToPath(new URL('./zeelos.ts', import.meta.url));
 
@@ -114,6 +115,8 @@ export class ServiceProcess {
     const child = fork(COMMAND, [...this.#o.args], {
       detached: true,
       execArgv: [],
+      // Given with the environment it holds for the first file already.
+      env: { NODE_COMPILE_CACHE: COMPILE_CACHE_DIR, ...process.env },
       stdio: ['ignore', output, output, 'ipc'],
     });
     closeSync(output);
