@@ -3,7 +3,6 @@
  * (test/vectors/original-avro): what is written here is read there and the reverse, byte for byte.
  */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { RecordReader } from '../../common/records.ts';
 import { avroType, selfContainedSchema } from '../../schemas/avro-types.ts';
 import { FRAME_BYTES, FrameEncoder } from '../../schemas/codec.ts';
@@ -11,6 +10,7 @@ import type { AvroRequest, AvroResource } from '../../schemas/generated/records.
 import { type Fastavro, fastavro } from '../peers/peers.ts';
 import { SchemaAlternatives } from '../vectors/avro-alternatives.ts';
 import { AVRO_SAMPLES, EXTENSION_FIELDS, type TopicRecord } from '../vectors/avro-records.ts';
+import { originalSchema } from '../vectors/original-avro.ts';
 
 /** The first use downloads and installs the Python packages. */
 const PROVISION_TIMEOUT_MS = 5 * 60_000;
@@ -92,11 +92,6 @@ describe('Avro records and the original system', function () {
     });
   }
 });
-
-function originalSchema(record: TopicRecord): unknown {
-  const file = new URL(`../vectors/original-avro/${record.split('.').at(-1)}.avsc`, import.meta.url);
-  return JSON.parse(readFileSync(file, 'utf8'));
-}
 
 /** The schema as Avro's Java classes register it: each string says which Java class holds it. */
 function javaStrings(schema: unknown): unknown {
