@@ -8,6 +8,7 @@ import { CommandQueues } from './bridge/command-queues.ts';
 import { CommandRunner } from './bridge/command-runner.ts';
 import type { Outbox } from './bridge/outbox.ts';
 import type { RestoredState } from './bridge/restore.ts';
+import { commandIdentity, commandTombstone } from './bridge/state-entries.ts';
 import type { ServerCounters } from './counters.ts';
 import { DesiredObservations } from './observation/desired-observations.ts';
 import { Notifications } from './observation/notifications.ts';
@@ -16,7 +17,7 @@ import { ObserveRequests } from './observation/observe-requests.ts';
 import type { RecordedNotifications } from './observation/recorded-notifications.ts';
 import { DeviceRequests, uriPath } from './operation/device-requests.ts';
 import { REGISTRATION_PATH, RegistrationInterface } from './registration/registration-interface.ts';
-import { Registrations } from './registration/registrations.ts';
+import { fullLifeMs, Registrations } from './registration/registrations.ts';
 
 /** Observations per registration that the total is sized for. */
 const OBSERVATIONS_PER_REGISTRATION = 10;
@@ -38,6 +39,8 @@ export interface GatewayServerOptions {
   readonly signal: AbortSignal;
   readonly log: Log;
   readonly now: () => number;
+  /** Milliseconds of a clock that never steps. */
+  readonly elapsed: () => number;
 }
 
 /** One gateway's LwM2M server between its socket and its outbox: joins registration, observation and commands. */
@@ -54,7 +57,7 @@ export class GatewayServer {
   constructor(options: GatewayServerOptions) {
     this.#o = options;
     const { endpoint, models, outbox, server } = options;
-    this.registrations = new Registrations(options.maxRegistrations, options.now());
+    this.registrations = new Registrations(options.maxRegistrations, options.elapsed);
     this.observations = new Observations(options.maxRegistrations * OBSERVATIONS_PER_REGISTRATION);
     const shared = {
       ...options,
@@ -62,7 +65,7 @@ export class GatewayServer {
       observations: this.observations,
       serverId: server.serverId,
     };
-    const observe = new ObserveRequests({ endpoint, models, outbox, observations: this.observations });
+    const observe = new ObserveRequests({ ...shared, endpoint, models, outbox });
     this.#notifications = new Notifications(shared);
     this.#desired = new DesiredObservations({
       ...shared,
@@ -77,6 +80,7 @@ export class GatewayServer {
       events: {
         onRegistered: (registration) => this.#desired.ensure(registration),
         onUpdated: (registration) => this.#desired.ensure(registration),
+        onMoved: (_registration, from) => endpoint.forget(from),
         onEnded: (registration, _end, successor) => {
           if (successor?.peer.key !== registration.peer.key) endpoint.forget(registration.peer);
         },
@@ -85,12 +89,14 @@ export class GatewayServer {
   }
 
   onRequest(request: CoapRequest, respond: Respond): void {
-    if (request.path[0] === REGISTRATION_PATH) this.#registration.handle(request, respond);
+    if (this.#o.signal.aborted) respond({ code: '5.03' });
+    else if (request.path[0] === REGISTRATION_PATH) this.#registration.handle(request, respond);
     else respond({ code: '4.04' });
   }
 
   onNotification(notification: CoapNotification): void {
-    this.#notifications.receive(notification);
+    if (this.#o.signal.aborted) notification.ignore();
+    else this.#notifications.receive(notification);
   }
 
   /** Where the later blocks of a notification are fetched (RFC 7959 §3.4). */
@@ -103,17 +109,19 @@ export class GatewayServer {
 
   /** Once a second. */
   tick(): void {
-    this.#registration.tick();
+    try {
+      this.#registration.tick();
+    } catch (error) {
+      this.#o.log.error({ err: error }, 'a fault while looking at lifetimes');
+    }
   }
 
   /** Takes up what a former run left: devices go on without registering anew. Call before the socket opens. */
   restore(state: RestoredState): void {
-    const earliestEndMs = this.#o.now() + RESTORED_GRACE_MS;
     for (const registration of state.registrations) {
-      this.registrations.add(
-        registration,
-        Math.min(earliestEndMs, this.#o.now() + registration.lifetimeSeconds * 1_000),
-      );
+      const fullMs = fullLifeMs(registration);
+      const leftMs = registration.lastUpdateAtMs + fullMs - this.#o.now();
+      this.registrations.add(registration, Math.min(fullMs, Math.max(leftMs, RESTORED_GRACE_MS)));
     }
     for (const { ep, regId, path, token, ticket } of state.observations) {
       if (this.registrations.byId(regId) === undefined) continue;
@@ -123,7 +131,12 @@ export class GatewayServer {
 
   /** Goes on with commands that have no reply yet and with observations that are missing. Call once the socket is open. */
   resume(state: RestoredState): void {
-    for (const command of state.commands) this.queues.push(command);
+    const { answered, outbox } = this.#o;
+    for (const sized of state.commands) {
+      const { request } = sized.command;
+      if (answered.has(commandIdentity(request))) outbox.append(commandTombstone(outbox, request));
+      else this.queues.push(sized);
+    }
     for (const registration of this.registrations.all()) this.#desired.ensure(registration);
   }
 }

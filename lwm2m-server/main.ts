@@ -30,6 +30,10 @@ export interface ServiceContext {
 }
 
 const TICK_MS = 1_000;
+const FLUSH_MS = 1_000;
+
+/** The least that brokers allow: so long commands wait after a kill, until the group gives up the dead member. */
+const SESSION_TIMEOUT_MS = 6_000;
 
 /** Large enough for the burst of a fleet that starts at once; the system may grant less (net.core.rmem_max). */
 const RECEIVE_BUFFER_BYTES = 8 * 2 ** 20;
@@ -62,16 +66,17 @@ async function run(settings: Settings, { signal, log }: ServiceContext, closers:
   closers.add('producer', () => producer.close());
   const outbox = new Outbox(gatewayId, snapshot, producer);
   const answered = new AnsweredCommands();
-  const recorded = new RecordedNotifications(Date.now());
+  const recorded = new RecordedNotifications(performance.now());
   const counters = newServerCounters();
   // The server's own records need only the snapshot; commands may come from producers with schemas of their own.
-  const source = firstOf(snapshotSource(snapshot), registrySource(settings.registryUrl));
+  const own = snapshotSource(snapshot);
+  const source = firstOf(own, registrySource(settings.registryUrl));
   const restoring: RestoreOptions = {
     gatewayId,
     kafka,
-    state: new RecordReader(source, TOPICS.state.value),
-    replies: new RecordReader(source, TOPICS.replies.value),
-    notifications: new RecordReader(source, TOPICS.observations.value),
+    state: new RecordReader(own, TOPICS.state.value),
+    replies: new RecordReader(own, TOPICS.replies.value),
+    notifications: new RecordReader(own, TOPICS.observations.value),
     signal,
     log,
   };
@@ -90,6 +95,7 @@ async function run(settings: Settings, { signal, log }: ServiceContext, closers:
     },
     models: coreObjectModels(),
     now: Date.now,
+    elapsed: () => performance.now(),
     ...{ outbox, answered, recorded, counters, signal, log },
     ...{
       observe: settings.observe,
@@ -109,6 +115,8 @@ async function run(settings: Settings, { signal, log }: ServiceContext, closers:
   });
   closers.add('commands', () => server.queues.idle());
   closers.add('socket', () => endpoint.close());
+  // Whoever was taken in is answered once Kafka has it; meanwhile newcomers are told to come back.
+  closers.add('answers', () => producer.flush(FLUSH_MS));
   showMetrics(health, { server, endpoint, counters, producer });
   const ticking = setInterval(() => server.tick(), TICK_MS);
   closers.add('tick', () => clearInterval(ticking));
@@ -145,6 +153,7 @@ async function takeCommands(
     groupId: gatewayId,
     topics: [TOPICS.requests.nameFor(gatewayId)],
     onBatch: (batch) => intake.onBatch(batch),
+    sessionTimeoutMs: SESSION_TIMEOUT_MS,
     signal,
     log,
   });

@@ -62,6 +62,7 @@ export class CommittingProducer {
   #inFlightBytes = 0;
   #lingerTimer: NodeJS.Timeout | undefined;
   #sending: Promise<void> | undefined;
+  #inFlightSince = 0;
   #failingSince = 0;
 
   constructor(kafka: KafkaCluster, log: Log, limits: Partial<ProducerLimits> = {}) {
@@ -75,9 +76,15 @@ export class CommittingProducer {
     return this.#queue.length + this.#inFlight.length;
   }
 
-  /** Milliseconds since Kafka last took a batch while one is failing; 0 when all is well. */
-  failingForMs(nowMs: number): number {
-    return this.#failingSince === 0 ? 0 : nowMs - this.#failingSince;
+  /** Milliseconds that the batch in flight waits for Kafka; 0 when none is. A broker that hangs shows as one that is away does. */
+  failingForMs(): number {
+    return this.#inFlight.length === 0 ? 0 : performance.now() - this.#inFlightSince;
+  }
+
+  /** Resolves when nothing waits any more or after the time. */
+  async flush(graceMs: number): Promise<void> {
+    const deadline = performance.now() + graceMs;
+    while (this.backlog > 0 && performance.now() < deadline) await sleep(20);
   }
 
   /**
@@ -136,8 +143,7 @@ export class CommittingProducer {
 
   /** Waits up to `graceMs` for what was appended, then fails the rest with SHUTTING_DOWN. */
   async close(graceMs = 5_000): Promise<void> {
-    const deadline = Date.now() + graceMs;
-    while (this.backlog > 0 && Date.now() < deadline) await sleep(20);
+    await this.flush(graceMs);
     this.#closing.abort();
     clearTimeout(this.#lingerTimer);
     const left = [...this.#inFlight, ...this.#queue];
@@ -183,6 +189,7 @@ export class CommittingProducer {
     this.#queuedBytes -= bytes;
     this.#inFlight = batch;
     this.#inFlightBytes = bytes;
+    this.#inFlightSince = performance.now();
     return batch;
   }
 
@@ -203,6 +210,7 @@ export class CommittingProducer {
   async #sendOneByOne(batch: readonly Waiting[]): Promise<void> {
     for (const [index, waiting] of batch.entries()) {
       this.#inFlight = batch.slice(index);
+      this.#inFlightSince = performance.now();
       const error = await this.#sendUntilTaken([waiting]);
       if (this.#closing.signal.aborted) return;
       this.#settle([waiting], error);

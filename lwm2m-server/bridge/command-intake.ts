@@ -1,5 +1,6 @@
-import { messageOf, PlatformError } from '../../common/errors.ts';
+import { isRetriable, messageOf, PlatformError } from '../../common/errors.ts';
 import type { ConsumedBatch, ConsumedRecord } from '../../common/kafka/consumer.ts';
+import { sleep } from '../../common/lifecycle.ts';
 import type { Log } from '../../common/log.ts';
 import type { RecordReader } from '../../common/records.ts';
 import type { AvroRequest, CommandState } from '../../schemas/generated/records.ts';
@@ -10,6 +11,9 @@ import type { CommandQueues } from './command-queues.ts';
 import type { CommandRunner } from './command-runner.ts';
 import type { Outbox } from './outbox.ts';
 import { commandEntry, commandIdentity } from './state-entries.ts';
+
+/** How often a full queue is looked at again, the group membership kept alive meanwhile. */
+const ROOM_CHECK_MS = 100;
 
 export interface CommandIntakeOptions {
   readonly reader: RecordReader<AvroRequest>;
@@ -33,7 +37,10 @@ export class CommandIntake {
   /** Rejects when a record could not be made durable or its schema could not be asked for; the batch then comes again. */
   async onBatch(batch: ConsumedBatch): Promise<void> {
     for (const record of batch.records) {
-      await this.#o.queues.room(batch.signal);
+      while (!this.#o.queues.hasRoom && !batch.signal.aborted) {
+        await sleep(ROOM_CHECK_MS, batch.signal);
+        await batch.heartbeat();
+      }
       if (batch.signal.aborted) throw new PlatformError('SHUTTING_DOWN', 'the batch comes again');
       await this.#take(record);
       await batch.heartbeat();
@@ -57,8 +64,24 @@ export class CommandIntake {
       );
     }
     const command: CommandState = { request, receivedAt: now(), startedAt: null };
-    await outbox.commit(commandEntry(outbox, command));
-    queues.push(command);
+    try {
+      const entry = commandEntry(outbox, command);
+      await outbox.commit(entry);
+      queues.push({ command, bytes: entry.value?.length ?? 0 });
+    } catch (error) {
+      if (isRetriable(error)) throw error;
+      await this.#refuseUnkeepable(record, request, error);
+    }
+  }
+
+  /** A command too large to be kept, or of a foreign shape: answered unrun; when not even a reply can be made of it, dead-lettered. */
+  async #refuseUnkeepable(record: ConsumedRecord, request: AvroRequest, reason: unknown): Promise<void> {
+    try {
+      await this.#o.runner.refuse(request, inWords('BAD_REQUEST', `LWM2M_REQUEST: ${messageOf(reason)}`));
+    } catch (error) {
+      if (isRetriable(error)) throw error;
+      await this.#deadLetter(record, reason);
+    }
   }
 
   /** A record that cannot be read has no ticket to answer: it goes to the dead-letter topic with the reason. */
@@ -67,15 +90,20 @@ export class CommandIntake {
       if (record.value === null) throw new PlatformError('AVRO_FRAME', 'the record has no value');
       return await this.#o.reader.decode(record.value);
     } catch (error) {
-      if (error instanceof PlatformError && error.retriable) throw error;
-      const code = error instanceof PlatformError ? error.code : 'INTERNAL';
-      this.#o.counters.commands_undecodable++;
-      this.#o.log.warn(
-        { code, offset: record.offset, reason: messageOf(error) },
-        'a command cannot be read and is dead-lettered; see who produced it',
-      );
-      await this.#o.outbox.commit(this.#o.outbox.deadRequest(record.key, record.value, code, messageOf(error)));
+      if (isRetriable(error)) throw error;
+      await this.#deadLetter(record, error);
       return undefined;
     }
+  }
+
+  async #deadLetter(record: ConsumedRecord, reason: unknown): Promise<void> {
+    const { counters, log, outbox } = this.#o;
+    const error = reason instanceof PlatformError ? reason : new PlatformError('INTERNAL', messageOf(reason));
+    counters.commands_undecodable++;
+    log.warn(
+      { code: error.code, offset: record.offset, reason: error.message },
+      'a command cannot be read and is dead-lettered; see who produced it',
+    );
+    await outbox.commit(outbox.deadRequest(record, error));
   }
 }

@@ -1,18 +1,25 @@
 import type { CommandState } from '../../schemas/generated/records.ts';
 import { commandIdentity } from './state-entries.ts';
 
-/** Commands that may wait in all; at that number the topic is not read on. They are durable in the state topic besides. */
+/** Commands that may wait in all, and their bytes; at either the topic is not read on. They are durable in the state topic besides. */
 const TOTAL_LIMIT = 10_000;
+const TOTAL_BYTES_LIMIT = 32 * 2 ** 20;
 /** Commands that may wait for one device; a further one is answered at once. */
-const PER_ENDPOINT_LIMIT = 200;
+export const PER_ENDPOINT_LIMIT = 200;
+
+/** A command with the size of its record, which stands for what it holds in memory. */
+export interface SizedCommand {
+  readonly command: CommandState;
+  readonly bytes: number;
+}
 
 /** Commands that were taken and not answered yet: one queue per endpoint name, each served in order, one at a time. */
 export class CommandQueues {
   readonly #run: (command: CommandState) => Promise<void>;
-  readonly #queues = new Map<string, CommandState[]>();
+  readonly #queues = new Map<string, SizedCommand[]>();
   readonly #waiting = new Set<string>();
   readonly #running = new Set<Promise<void>>();
-  #roomAwaited: (() => void) | undefined;
+  #bytes = 0;
 
   /** @param run answers one command; it never rejects */
   constructor(run: (command: CommandState) => Promise<void>) {
@@ -23,6 +30,10 @@ export class CommandQueues {
     return this.#waiting.size;
   }
 
+  get hasRoom(): boolean {
+    return this.size < TOTAL_LIMIT && this.#bytes < TOTAL_BYTES_LIMIT;
+  }
+
   has(identity: string): boolean {
     return this.#waiting.has(identity);
   }
@@ -31,24 +42,16 @@ export class CommandQueues {
     return (this.#queues.get(endpointName)?.length ?? 0) >= PER_ENDPOINT_LIMIT;
   }
 
-  /** Resolves when a command more would not exceed the limit. For one caller at a time. */
-  async room(signal: AbortSignal): Promise<void> {
-    if (this.size < TOTAL_LIMIT || signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      this.#roomAwaited = resolve;
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-  }
-
-  push(command: CommandState): void {
-    const { ep } = command.request;
-    this.#waiting.add(commandIdentity(command.request));
+  push(sized: SizedCommand): void {
+    const { ep } = sized.command.request;
+    this.#waiting.add(commandIdentity(sized.command.request));
+    this.#bytes += sized.bytes;
     const queue = this.#queues.get(ep);
     if (queue !== undefined) {
-      queue.push(command);
+      queue.push(sized);
       return;
     }
-    this.#queues.set(ep, [command]);
+    this.#queues.set(ep, [sized]);
     const serving = this.#serve(ep).finally(() => this.#running.delete(serving));
     this.#running.add(serving);
   }
@@ -60,12 +63,11 @@ export class CommandQueues {
 
   async #serve(ep: string): Promise<void> {
     const queue = this.#queues.get(ep)!;
-    for (let command = queue[0]; command !== undefined; command = queue[0]) {
-      await this.#run(command);
+    for (let next = queue[0]; next !== undefined; next = queue[0]) {
+      await this.#run(next.command);
       queue.shift();
-      this.#waiting.delete(commandIdentity(command.request));
-      this.#roomAwaited?.();
-      this.#roomAwaited = undefined;
+      this.#bytes -= next.bytes;
+      this.#waiting.delete(commandIdentity(next.command.request));
     }
     this.#queues.delete(ep);
   }

@@ -1,4 +1,4 @@
-import { isRetriable, PlatformError } from '../../common/errors.ts';
+import { hasCode, isRetriable, PlatformError } from '../../common/errors.ts';
 import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import { backoffMs, sleep } from '../../common/lifecycle.ts';
 import type { Log } from '../../common/log.ts';
@@ -6,7 +6,8 @@ import type { AvroRequest, AvroRequestKind, AvroResponse, CommandState } from '.
 import type { ServerCounters } from '../counters.ts';
 import type { ObserveRequests } from '../observation/observe-requests.ts';
 import { type DeviceRequests, formatNumber, type RequestOptions } from '../operation/device-requests.ts';
-import { failure, inWords, type Outcome } from '../operation/outcome.ts';
+import { failure, inWords, notRegistered, type Outcome } from '../operation/outcome.ts';
+import type { Registration } from '../registration/registration.ts';
 import type { Registrations } from '../registration/registrations.ts';
 import type { AnsweredCommands } from './answered-commands.ts';
 import type { Outbox } from './outbox.ts';
@@ -33,8 +34,12 @@ export interface CommandRunnerOptions {
 
 interface Result {
   readonly outcome: Outcome;
-  readonly state: readonly OutgoingRecord[];
+  /** Asked for when the reply is committed. */
+  readonly state?: () => readonly OutgoingRecord[];
 }
+
+/** Asks a device and tells what came of it. */
+type Question = (registration: Registration) => Promise<Result>;
 
 /** Runs one command and commits its one reply. */
 export class CommandRunner {
@@ -46,19 +51,21 @@ export class CommandRunner {
 
   /** Never rejects. On shutdown it ends without a reply: the command is in the state topic and goes on after the next start. */
   async run(command: CommandState): Promise<void> {
+    if (this.#o.signal.aborted) return;
+    const { request } = command;
     try {
       const result = await this.#resultOf(command);
       if (this.#o.signal.aborted && isWithdrawn(result)) return;
-      await this.#reply(command.request, result);
+      await this.#reply(request, result, [commandTombstone(this.#o.outbox, request)]);
     } catch (error) {
       if (!this.#o.signal.aborted)
-        this.#o.log.error({ err: error, ticket: command.request.ticket }, 'a reply could not be recorded');
+        this.#o.log.error({ err: error, ticket: request.ticket }, 'a reply could not be recorded');
     }
   }
 
-  /** Answers without running: for commands that may not even wait. */
+  /** Answers without running: for commands that may not even wait. Throws what the outbox throws when no reply can be made of it. */
   async refuse(request: AvroRequest, outcome: Outcome): Promise<void> {
-    await this.#reply(request, { outcome, state: [] });
+    await this.#reply(request, { outcome });
   }
 
   async #resultOf(command: CommandState): Promise<Result> {
@@ -67,12 +74,13 @@ export class CommandRunner {
     } catch (error) {
       if (!(error instanceof PlatformError))
         this.#o.log.error({ err: error, ticket: command.request.ticket }, 'a fault while running a command');
-      return { outcome: failure(error), state: [] };
+      return { outcome: failure(error) };
     }
   }
 
-  async #attempt({ request, receivedAt, startedAt }: CommandState): Promise<Result> {
-    const { counters, now, registrations, outbox } = this.#o;
+  async #attempt(command: CommandState): Promise<Result> {
+    const { request, startedAt } = command;
+    const { counters, now } = this.#o;
     if (startedAt != null) {
       counters.commands_interrupted++;
       return {
@@ -80,31 +88,56 @@ export class CommandRunner {
           'INTERNAL_SERVER_ERROR',
           'INTERRUPTED: the server ended while this ran; whether the device did it is unknown',
         ),
-        state: [],
       };
     }
     if (request.expiresAt != null && now() > request.expiresAt.long) {
       counters.commands_expired++;
-      return { outcome: inWords('PRECONDITION_FAILED', 'EXPIRED: the command was not run'), state: [] };
+      return { outcome: inWords('PRECONDITION_FAILED', 'EXPIRED: the command was not run') };
     }
-    const registration = registrations.byEndpointName(request.ep);
-    if (registration === undefined) {
-      throw new PlatformError('LWM2M_NOT_REGISTERED', `No registration for this endpoint '${request.ep}'`);
+    this.#registrationOf(request);
+    const ask = this.#questionOf(request);
+    if (CHANGES_DEVICE.has(request.payload.kind)) return await this.#askOnce(command, ask);
+    const registration = this.#registrationOf(request);
+    try {
+      return await ask(registration);
+    } catch (error) {
+      // The device moved to another address while it was asked: what changes nothing is asked again there.
+      const moved = this.#o.registrations.byId(registration.registrationId);
+      if (!hasCode(error, 'COAP_CANCELLED') || this.#o.signal.aborted) throw error;
+      if (moved === undefined || moved.peer.key === registration.peer.key) throw error;
+      return await ask(moved);
     }
-    if (CHANGES_DEVICE.has(request.payload.kind)) {
-      await outbox.commit(commandEntry(outbox, { request, receivedAt, startedAt: { long: now() } }));
+  }
+
+  /** Marked as started before it leaves, so that a restart knows better than to repeat it. */
+  async #askOnce({ request, receivedAt }: CommandState, ask: Question): Promise<Result> {
+    const { outbox, now, signal } = this.#o;
+    await outbox.commit(commandEntry(outbox, { request, receivedAt, startedAt: { long: now() } }));
+    if (signal.aborted) {
+      await outbox.commit(commandEntry(outbox, { request, receivedAt, startedAt: null }));
+      throw new PlatformError('SHUTTING_DOWN', 'the command did not leave');
     }
+    return await ask(this.#registrationOf(request));
+  }
+
+  #registrationOf({ ep }: AvroRequest): Registration {
+    const registration = this.#o.registrations.byEndpointName(ep);
+    if (registration === undefined) throw notRegistered(ep);
+    return registration;
+  }
+
+  /** Throws for what the requester did wrong, before anything is sent or marked. */
+  #questionOf(request: AvroRequest): Question {
     const { kind, path, contentFormat } = request.payload;
     const options = this.#optionsOf(request);
+    const { observe, requests } = this.#o;
     if (kind === 'observe') {
-      return await this.#o.observe.start(
-        registration,
-        { path, ticket: request.ticket, accept: formatNumber(contentFormat) },
-        options,
-      );
+      const target = { path, ticket: request.ticket, accept: formatNumber(contentFormat) };
+      return (registration) => observe.start(registration, target, options);
     }
-    if (kind === 'observeCancel') return await this.#o.observe.cancel(registration, path, options);
-    return { outcome: await this.#o.requests.run(registration, request.payload, options), state: [] };
+    if (kind === 'observeCancel') return (registration) => observe.cancel(registration, path, options);
+    const question = requests.prepare(request.payload);
+    return async (registration) => ({ outcome: await requests.run(registration, question, options) });
   }
 
   #optionsOf(request: AvroRequest): RequestOptions {
@@ -114,24 +147,22 @@ export class CommandRunner {
     return { timeoutMs: wanted, signal: this.#o.signal };
   }
 
-  async #reply(request: AvroRequest, { outcome, state }: Result): Promise<void> {
-    const { outbox, answered, counters } = this.#o;
-    const records = (told: Outcome) => [
-      ...state,
-      outbox.reply(request.ep, this.#replyRecord(request, told)),
-      commandTombstone(outbox, request),
-    ];
+  async #reply(
+    request: AvroRequest,
+    { outcome, state }: Result,
+    tombstone: readonly OutgoingRecord[] = [],
+  ): Promise<void> {
+    const { outbox, answered, counters, signal } = this.#o;
+    let told = outcome;
     for (let attempt = 0; ; attempt++) {
       try {
-        await outbox.commit(...records(outcome));
+        const reply = outbox.reply(request.ep, this.#replyRecord(request, told));
+        await outbox.commit(...(state?.() ?? []), reply, ...tombstone);
         break;
       } catch (error) {
-        if (error instanceof PlatformError && error.code === 'KAFKA_REFUSED') {
-          await outbox.commit(...records(inWords('INTERNAL_SERVER_ERROR', `${error.code}: ${error.message}`)));
-          break;
-        }
-        if (!isRetriable(error) || this.#o.signal.aborted) throw error;
-        await sleep(backoffMs(attempt), this.#o.signal);
+        if (isRetriable(error) && !signal.aborted) await sleep(backoffMs(attempt), signal);
+        else if (isUnrecordable(error) && told === outcome) told = unrecordable(error);
+        else throw error;
       }
     }
     answered.add(commandIdentity(request));
@@ -149,6 +180,15 @@ export class CommandRunner {
       rep: { kind: payload.kind, ...outcome },
     };
   }
+}
+
+/** The outcome does not fit into a record: the reply says that instead. */
+function isUnrecordable(error: unknown): error is PlatformError {
+  return hasCode(error, 'KAFKA_REFUSED') || hasCode(error, 'AVRO_INVALID');
+}
+
+function unrecordable({ code, message }: PlatformError): Outcome {
+  return inWords('INTERNAL_SERVER_ERROR', `${code}: the answer of the device fits no record: ${message.slice(0, 500)}`);
 }
 
 /** The request was withdrawn by our own shutdown, so nothing is known of its outcome and no reply is due yet. */

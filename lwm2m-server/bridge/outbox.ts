@@ -1,3 +1,4 @@
+import type { PlatformError } from '../../common/errors.ts';
 import type { CommittingProducer, OnCommitted, OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import { encodeChecked, encoderFor } from '../../common/records.ts';
 import type { SchemaSnapshot } from '../../common/schema-registry.ts';
@@ -13,6 +14,9 @@ import { TOPICS } from '../../schemas/topics.ts';
 
 /** Endpoint names whose encoded key is kept, so that a busy device costs no key encoding; the oldest goes first. */
 const KEPT_KEYS = 20_000;
+
+/** Value of a record at most: below what the producer, and Kafka by default, take in one batch. */
+export const MAX_RECORD_BYTES = 800_000;
 
 /**
  * Makes the gateway's records and hands them to the producer, which keeps one order for all: what is appended first is committed first.
@@ -52,8 +56,8 @@ export class Outbox {
   }
 
   /** Milliseconds that Kafka has taken nothing although something waits; 0 when all is well. */
-  failingForMs(nowMs: number): number {
-    return this.#producer.failingForMs(nowMs);
+  failingForMs(): number {
+    return this.#producer.failingForMs();
   }
 
   /** All or none, in this order; `onCommitted` tells of the last. */
@@ -94,9 +98,16 @@ export class Outbox {
     return { topic: this.#topics.state, key, value: record === null ? null : encodeChecked(this.#state, record) };
   }
 
-  /** A request that cannot even be read has no ticket to reply to. */
-  deadRequest(key: Buffer | null, value: Buffer | null, code: string, reason: string): OutgoingRecord {
-    return { topic: `${this.#topics.requests}.dlq`, key, value, headers: { code, reason } };
+  /** A request that cannot be read or answered. What no batch can take stays in the request topic only; its size is told. */
+  deadRequest(
+    record: { key: Buffer | null; value: Buffer | null; offset: string },
+    reason: PlatformError,
+  ): OutgoingRecord {
+    const headers = { code: reason.code, reason: reason.message.slice(0, 1_000), offset: record.offset };
+    const [key, value] = [record.key, record.value].map((part) =>
+      isKeepable(part) ? part : null,
+    ) as (Buffer | null)[];
+    return { topic: `${this.#topics.requests}.dlq`, key: key ?? null, value: value ?? null, headers };
   }
 
   #keyOf(endpointName: string): Buffer {
@@ -108,4 +119,8 @@ export class Outbox {
     }
     return key;
   }
+}
+
+function isKeepable(part: Buffer | null): boolean {
+  return part === null || part.length <= MAX_RECORD_BYTES / 2;
 }

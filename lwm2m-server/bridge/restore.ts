@@ -1,3 +1,4 @@
+import { isRetriable, messageOf } from '../../common/errors.ts';
 import type { KafkaCluster } from '../../common/kafka/client.ts';
 import { readTopic } from '../../common/kafka/read-topic.ts';
 import type { Log } from '../../common/log.ts';
@@ -5,7 +6,6 @@ import type { RecordReader } from '../../common/records.ts';
 import type {
   AvroResponse,
   AvroResponseObserve,
-  CommandState,
   ObservationState,
   ServerState,
 } from '../../schemas/generated/records.ts';
@@ -14,6 +14,7 @@ import type { RecordedNotifications } from '../observation/recorded-notification
 import type { Registration } from '../registration/registration.ts';
 import { ANSWERED_LIMIT, type AnsweredCommands } from './answered-commands.ts';
 import { registrationFromAvro } from './avro-registrations.ts';
+import type { SizedCommand } from './command-queues.ts';
 import { identityOf } from './state-entries.ts';
 
 /** Newest notifications looked through for repetitions after a restart: more than can be in flight towards one server. */
@@ -23,7 +24,7 @@ export interface RestoredState {
   readonly registrations: readonly Registration[];
   readonly observations: readonly ObservationState[];
   /** Commands without a reply, oldest first. */
-  readonly commands: readonly CommandState[];
+  readonly commands: readonly SizedCommand[];
 }
 
 export interface RestoreOptions {
@@ -36,7 +37,10 @@ export interface RestoreOptions {
   readonly log: Log;
 }
 
-/** The state as the topic holds it: the last record of each key, without those that a tombstone ended. Errors: KAFKA_UNAVAILABLE, AVRO_*. */
+/**
+ * The state as the topic holds it: the last record of each key, without those that a tombstone ended. What cannot be read is no
+ * record of ours: it is left out and reported. Errors: KAFKA_UNAVAILABLE.
+ */
 export async function restoreState(o: RestoreOptions): Promise<RestoredState> {
   const entries = new Map<string, Buffer>();
   const topic = TOPICS.state.nameFor(o.gatewayId);
@@ -51,43 +55,85 @@ export async function restoreState(o: RestoreOptions): Promise<RestoredState> {
   });
   const registrations: Registration[] = [];
   const observations: ObservationState[] = [];
-  const commands: CommandState[] = [];
+  const commands: SizedCommand[] = [];
+  const unreadable = new Unreadable(topic, o.log);
   for (const value of entries.values()) {
-    const { body } = await o.state.decode(value);
+    const body = (await unreadable.orElse(() => o.state.decode(value)))?.body;
+    if (body === undefined) continue;
     if ('io.zeelos.lwm2m.state.RegistrationState' in body)
       registrations.push(registrationFromAvro(body['io.zeelos.lwm2m.state.RegistrationState'].registration));
     else if ('io.zeelos.lwm2m.state.ObservationState' in body)
       observations.push(body['io.zeelos.lwm2m.state.ObservationState']);
-    else commands.push(body['io.zeelos.lwm2m.state.CommandState']);
+    else commands.push({ command: body['io.zeelos.lwm2m.state.CommandState'], bytes: value.length });
   }
-  commands.sort((one, other) => one.receivedAt - other.receivedAt);
+  unreadable.report();
+  // Compaction moves a command that was started behind those that wait for it; it was the first of its endpoint.
+  commands.sort((one, other) => Number(isStarted(other)) - Number(isStarted(one)));
   return { registrations, observations, commands };
+}
+
+function isStarted({ command }: SizedCommand): boolean {
+  return command.startedAt != null;
 }
 
 /** Which commands already have their reply. */
 export async function restoreAnswered(o: RestoreOptions, answered: AnsweredCommands): Promise<void> {
   const topic = TOPICS.replies.nameFor(o.gatewayId);
+  const unreadable = new Unreadable(topic, o.log);
   await readTopic({
     ...o,
     topic,
     lastRecords: ANSWERED_LIMIT,
     onRecord: async ({ value }) => {
-      if (value === null) return;
-      const { ep, ticket, path, rep } = await o.replies.decode(value);
-      answered.add(identityOf(ep, ticket, rep.kind, path));
+      const reply = value === null ? undefined : await unreadable.orElse(() => o.replies.decode(value));
+      if (reply !== undefined) answered.add(identityOf(reply.ep, reply.ticket, reply.rep.kind, reply.path));
     },
   });
+  unreadable.report();
 }
 
 /** Which notifications a former run recorded and may not have acknowledged. */
 export async function restoreRecorded(o: RestoreOptions, recorded: RecordedNotifications): Promise<void> {
   const topic = TOPICS.observations.nameFor(o.gatewayId);
+  const unreadable = new Unreadable(topic, o.log);
   await readTopic({
     ...o,
     topic,
     lastRecords: RECORDED_LIMIT,
     onRecord: async ({ value }) => {
-      if (value !== null) recorded.remember(await o.notifications.decode(value));
+      const record = value === null ? undefined : await unreadable.orElse(() => o.notifications.decode(value));
+      if (record !== undefined) recorded.remember(record);
     },
   });
+  unreadable.report();
+}
+
+/** Records in our own topics that others wrote: they must not keep a gateway from starting. */
+class Unreadable {
+  readonly #topic: string;
+  readonly #log: Log;
+  #count = 0;
+  #reason = '';
+
+  constructor(topic: string, log: Log) {
+    this.#topic = topic;
+    this.#log = log;
+  }
+
+  async orElse<T>(decode: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await decode();
+    } catch (error) {
+      if (isRetriable(error)) throw error;
+      this.#count++;
+      this.#reason = messageOf(error);
+      return undefined;
+    }
+  }
+
+  report(): void {
+    if (this.#count === 0) return;
+    const found = { topic: this.#topic, records: this.#count, last: this.#reason };
+    this.#log.warn(found, 'records that this gateway did not write are left out; see who produced them');
+  }
 }

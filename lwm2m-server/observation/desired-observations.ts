@@ -1,17 +1,20 @@
 import { messageOf, PlatformError } from '../../common/errors.ts';
 import { backoffMs, sleep } from '../../common/lifecycle.ts';
 import type { Log } from '../../common/log.ts';
+import { isId, MAX_ID } from '../../lwm2m/path.ts';
 import type { Outbox } from '../bridge/outbox.ts';
 import { announcedInstances, type Registration } from '../registration/registration.ts';
 import type { Registrations } from '../registration/registrations.ts';
 import type { Notifications } from './notifications.ts';
-import { NO_TICKET, type Observations } from './observations.ts';
+import { NO_TICKET, type Observation, type Observations, PER_ENDPOINT_LIMIT } from './observations.ts';
 import type { ObserveRequests } from './observe-requests.ts';
 
 const TEMPLATE = /^\/(\d{1,5})(?:\/(\d{1,5}|\*)(?:\/(\d{1,5}))?)?$/;
 
 /** Attempts to observe one path of one device before the next registration or update is waited for. */
 const ATTEMPTS = 3;
+
+type ObservationWish = Pick<Observation, 'path' | 'ticket'>;
 
 interface Template {
   readonly objectId: number;
@@ -29,6 +32,9 @@ export function parseTemplate(text: string): Template {
     );
   }
   const [, object, instance, resource] = match;
+  if ([object, instance, resource].some((id) => id !== undefined && id !== '*' && !isId(Number(id)))) {
+    throw new PlatformError('CONFIG_INVALID', `--observe: ${text} has an id above ${MAX_ID}`);
+  }
   return {
     objectId: Number(object),
     instance: instance === undefined || instance === '*' ? instance : Number(instance),
@@ -42,7 +48,7 @@ export function pathsFor(template: Template, registration: Pick<Registration, 'l
   const announced = announcedInstances(registration).get(objectId);
   if (announced === undefined) return [];
   if (instance === undefined) return [`/${objectId}`];
-  const instances = instance === '*' ? announced : announced.filter((id) => id === instance);
+  const instances = [...announced].filter((id) => instance === '*' || id === instance);
   return instances.map((id) => (resourceId === undefined ? `/${objectId}/${id}` : `/${objectId}/${id}/${resourceId}`));
 }
 
@@ -70,26 +76,45 @@ export class DesiredObservations {
     this.#templates = options.templates.map(parseTemplate);
   }
 
-  /** Starts what is missing and returns at once; failures are logged and tried again at the next registration or update. */
+  /** Starts what is missing or was ended by a change of address, and returns at once; what fails is tried again at the next registration or update. */
   ensure(registration: Registration): void {
-    const { observations } = this.#o;
-    if (this.#busy.has(registration.registrationId)) return;
-    const missing = this.#templates
-      .flatMap((template) => pathsFor(template, registration))
-      .filter((path) => observations.byPath(registration.endpointName, path) === undefined);
+    const { registrationId } = registration;
+    if (this.#busy.has(registrationId)) return;
+    const missing = this.#missingOf(registration);
     if (missing.length === 0) return;
-    this.#busy.add(registration.registrationId);
-    void this.#observeAll(registration, missing).finally(() => this.#busy.delete(registration.registrationId));
+    this.#busy.add(registrationId);
+    void this.#observeAll(registration, missing).finally(() => {
+      this.#busy.delete(registrationId);
+      const current = this.#current(registrationId);
+      if (current !== undefined && current.links !== registration.links) this.ensure(current);
+    });
   }
 
-  async #observeAll(registration: Registration, paths: readonly string[]): Promise<void> {
-    for (const path of paths) {
-      for (let attempt = 0; attempt < ATTEMPTS && this.#isCurrent(registration); attempt++) {
+  #missingOf(registration: Registration): ObservationWish[] {
+    const { observations } = this.#o;
+    const { endpointName } = registration;
+    const wishes = new Map<string, ObservationWish>();
+    for (const { path, ticket, ended } of observations.allOf(endpointName)) {
+      if (ended) wishes.set(path, { path, ticket });
+    }
+    for (const path of this.#templates.flatMap((template) => pathsFor(template, registration))) {
+      if (wishes.size >= PER_ENDPOINT_LIMIT) break;
+      if (observations.byPath(endpointName, path) === undefined) wishes.set(path, { path, ticket: NO_TICKET });
+    }
+    return [...wishes.values()];
+  }
+
+  async #observeAll({ registrationId }: Registration, wishes: readonly ObservationWish[]): Promise<void> {
+    for (const wish of wishes) {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const registration = this.#current(registrationId);
+        if (registration === undefined) return;
         try {
-          await this.#observe(registration, path);
+          await this.#observe(registration, wish);
           break;
         } catch (error) {
           const { endpointName: endpoint } = registration;
+          const { path } = wish;
           this.#o.log.debug({ endpoint, path, reason: messageOf(error) }, 'a device did not take up an observation');
           await sleep(backoffMs(attempt), this.#o.signal);
         }
@@ -97,19 +122,17 @@ export class DesiredObservations {
     }
   }
 
-  async #observe(registration: Registration, path: string): Promise<void> {
+  async #observe(registration: Registration, wish: ObservationWish): Promise<void> {
     const { requests, notifications, outbox, requestTimeoutMs, signal } = this.#o;
-    const result = await requests.start(
-      registration,
-      { path, ticket: NO_TICKET },
-      { timeoutMs: requestTimeoutMs, signal },
-    );
-    await outbox.commit(...result.state);
-    if (result.observation === undefined || result.answer === undefined) return;
-    await notifications.recordFirstValue(result.observation, result.answer, result.outcome);
+    const { observation, answer, outcome, state } = await requests.start(registration, wish, {
+      timeoutMs: requestTimeoutMs,
+      signal,
+    });
+    const value = observation && answer ? [notifications.firstValue(observation, answer, outcome)] : [];
+    await outbox.commit(...state(), ...value);
   }
 
-  #isCurrent(registration: Registration): boolean {
-    return !this.#o.signal.aborted && this.#o.registrations.byId(registration.registrationId) !== undefined;
+  #current(registrationId: string): Registration | undefined {
+    return this.#o.signal.aborted ? undefined : this.#o.registrations.byId(registrationId);
   }
 }

@@ -1,10 +1,11 @@
 import { isRetriable, messageOf, PlatformError } from '../../common/errors.ts';
+import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import type { Log } from '../../common/log.ts';
 import type { CoapNotification } from '../../lwm2m/coap/endpoint.ts';
 import { isFresherNotification } from '../../lwm2m/coap/observe.ts';
 import type { ObjectModels } from '../../lwm2m/model/object-models.ts';
 import type { AvroResponseObserve, AvroResponsePayload } from '../../schemas/generated/records.ts';
-import type { Outbox } from '../bridge/outbox.ts';
+import { MAX_RECORD_BYTES, type Outbox } from '../bridge/outbox.ts';
 import { observationTombstone } from '../bridge/state-entries.ts';
 import type { ServerCounters } from '../counters.ts';
 import { readBody } from '../operation/device-requests.ts';
@@ -26,6 +27,8 @@ export interface NotificationsOptions {
   readonly counters: ServerCounters;
   readonly log: Log;
   readonly now: () => number;
+  /** Milliseconds of a clock that never steps. */
+  readonly elapsed: () => number;
 }
 
 /** Turns notifications into records. A confirmable one is acknowledged when, and only when, its record is committed. */
@@ -46,34 +49,33 @@ export class Notifications {
     }
     if (registration.peer.key !== notification.peer.key) {
       counters.notifications_wrong_peer++;
+      // Perhaps the device itself, behind a NAT that moved it: once its update says so it is observed again.
+      observation.ended = true;
       return notification.reject();
     }
-    const nowMs = this.#o.now();
+    const elapsedMs = this.#o.elapsed();
     const sequence = (notification.observe ?? 0) * MESSAGE_IDS + notification.messageId;
-    if (recorded.holds(observation.observationId, sequence, nowMs)) {
+    if (recorded.holds(observation.observationId, sequence, elapsedMs)) {
       counters.notifications_repeated++;
       return notification.acknowledge();
     }
-    this.#noteOrder(observation, notification, nowMs);
-    this.#record(observation, notification, sequence, nowMs);
+    this.#noteOrder(observation, notification, elapsedMs);
+    this.#record(observation, notification, sequence);
   }
 
-  #noteOrder(observation: Observation, { observe }: CoapNotification, nowMs: number): void {
+  #noteOrder(observation: Observation, { observe }: CoapNotification, elapsedMs: number): void {
     if (observe === undefined) return;
-    const next = { sequence: observe, receivedAtMs: nowMs };
+    const next = { sequence: observe, receivedAtMs: elapsedMs };
     if (observation.newest === undefined || isFresherNotification(observation.newest, next)) observation.newest = next;
     else this.#o.counters.notifications_reordered++;
   }
 
-  #record(observation: Observation, notification: CoapNotification, sequence: number, nowMs: number): void {
+  #record(observation: Observation, notification: CoapNotification, sequence: number): void {
     const { outbox, counters } = this.#o;
     const ended = !isSuccess(notification.code);
     const rep = ended ? this.#endOf(notification) : this.#contentOf(observation, notification);
     try {
-      const record = outbox.observation(
-        observation.endpointName,
-        this.#observationRecord(observation, rep, sequence, nowMs),
-      );
+      const record = this.#observationRecord(observation, rep, sequence);
       const records = ended ? [record, observationTombstone(outbox, observation)] : [record];
       outbox.appendAll(records, (error) => this.#settle(notification, error));
       counters.notifications_recorded++;
@@ -83,22 +85,29 @@ export class Notifications {
     }
   }
 
-  #observationRecord(
-    observation: Observation,
-    rep: AvroResponsePayload,
-    sequence: number,
-    nowMs: number,
-  ): AvroResponseObserve {
-    return {
+  /** What does not fit into a record is recorded with the reason: a device would repeat it for nothing. */
+  #observationRecord(observation: Observation, rep: AvroResponsePayload, sequence: number): OutgoingRecord {
+    try {
+      const record = this.#encoded(observation, rep, sequence);
+      if ((record.value?.length ?? 0) <= MAX_RECORD_BYTES) return record;
+      return this.#encoded(observation, this.#unreadable(tooLarge(record)), sequence);
+    } catch (error) {
+      return this.#encoded(observation, this.#unreadable(error), sequence);
+    }
+  }
+
+  #encoded(observation: Observation, rep: AvroResponsePayload, sequence: number): OutgoingRecord {
+    const record: AvroResponseObserve = {
       ticket: observation.ticket,
       observationId: observation.observationId,
       serverId: this.#o.serverId,
       ep: observation.endpointName,
       path: observation.path,
-      timestamp: nowMs,
+      timestamp: this.#o.now(),
       rep,
       seq: { long: sequence },
     };
+    return this.#o.outbox.observation(observation.endpointName, record);
   }
 
   /** Content that cannot be read is recorded with the reason: acknowledging it and dropping it would lose it silently. */
@@ -107,10 +116,14 @@ export class Notifications {
       const body = readBody(notification, observation.lwm2mPath, this.#o.models);
       return { code: codeName(notification.code), kind: 'observe', body };
     } catch (error) {
-      this.#o.counters.notifications_undecodable++;
-      const code = error instanceof PlatformError ? error.code : 'INTERNAL';
-      return { kind: 'observe', ...inWords('UNKNOWN', `${code}: ${messageOf(error)}`) };
+      return this.#unreadable(error);
     }
+  }
+
+  #unreadable(error: unknown): AvroResponsePayload {
+    this.#o.counters.notifications_undecodable++;
+    const code = error instanceof PlatformError ? error.code : 'INTERNAL';
+    return { kind: 'observe', ...inWords('UNKNOWN', `${code}: ${messageOf(error)}`) };
   }
 
   /** RFC 7641 §3.2: a notification with an error code is the last one. */
@@ -132,17 +145,19 @@ export class Notifications {
     if (!isRetriable(error)) this.#o.log.error({ err: error }, 'a notification could not be recorded');
   }
 
-  /** Records the first value of an observation that no command asked for: there is no reply that would carry it. */
-  async recordFirstValue(
+  /**
+   * The record of the first value of an observation that no command asked for: there is no reply that would carry it. It came in
+   * a response, whose message id is nobody's to repeat, so its seq is the Observe number alone.
+   */
+  firstValue(
     observation: Observation,
     answer: { observe?: number | undefined },
     outcome: Omit<AvroResponsePayload, 'kind'>,
-  ): Promise<void> {
-    const rep: AvroResponsePayload = { kind: 'observe', ...outcome };
-    const sequence = (answer.observe ?? 0) * MESSAGE_IDS;
-    const { outbox, now } = this.#o;
-    await outbox.commit(
-      outbox.observation(observation.endpointName, this.#observationRecord(observation, rep, sequence, now())),
-    );
+  ): OutgoingRecord {
+    return this.#observationRecord(observation, { kind: 'observe', ...outcome }, (answer.observe ?? 0) * MESSAGE_IDS);
   }
+}
+
+function tooLarge({ value }: OutgoingRecord): PlatformError {
+  return new PlatformError('KAFKA_REFUSED', `the record would have ${value?.length ?? 0} bytes`);
 }

@@ -15,6 +15,8 @@ export interface Observation {
   readonly ticket: string;
   /** The newest notification so far (RFC 7641 §3.4). */
   newest: { readonly sequence: number; readonly receivedAtMs: number } | undefined;
+  /** A notification came from an address that is not the registered one and was answered with a reset: the device has ended the relation. */
+  ended: boolean;
 }
 
 export const NO_TICKET = 'unset';
@@ -27,11 +29,12 @@ export function makeObservation(spec: ObservationSpec): Observation {
     lwm2mPath: parsePath(spec.path),
     observationId: spec.token.toString('hex'),
     newest: undefined,
+    ended: false,
   };
 }
 
 /** How many observations one device may have, so that no requester can fill the memory through it. */
-const PER_ENDPOINT_LIMIT = 1_000;
+export const PER_ENDPOINT_LIMIT = 1_000;
 
 /** All observe relations, by token and by endpoint name and path: one per path of a device. */
 export class Observations {
@@ -75,8 +78,13 @@ export class Observations {
     this.#byToken.set(observation.token.toString('latin1'), observation);
   }
 
+  /** False once it was replaced or removed. */
+  holds(observation: Observation): boolean {
+    return this.#byToken.get(observation.token.toString('latin1')) === observation;
+  }
+
   remove(observation: Observation): void {
-    if (this.#byToken.get(observation.token.toString('latin1')) !== observation) return;
+    if (!this.holds(observation)) return;
     this.#byToken.delete(observation.token.toString('latin1'));
     const paths = this.#byEndpointName.get(observation.endpointName);
     paths?.delete(observation.path);

@@ -50,6 +50,13 @@ export interface RequestOptions {
   readonly signal: AbortSignal;
 }
 
+/** A command of which everything is known but the device's address and root path. */
+export interface PreparedRequest {
+  readonly payload: AvroRequestPayload;
+  readonly path: Lwm2mPath;
+  readonly request: Omit<OutgoingRequest, 'path'>;
+}
+
 /** The operations on a device but those of observation. A bad request throws; what the device answers becomes an outcome. */
 export class DeviceRequests {
   readonly #endpoint: Pick<CoapEndpoint, 'request'>;
@@ -60,22 +67,35 @@ export class DeviceRequests {
     this.#models = models;
   }
 
-  async run(registration: Registration, payload: AvroRequestPayload, options: RequestOptions): Promise<Outcome> {
+  /** Throws what the requester did wrong: LWM2M_PATH, LWM2M_REQUEST, LWM2M_ATTRIBUTES, LWM2M_CONTENT, LWM2M_CONTENT_FORMAT. */
+  prepare(payload: AvroRequestPayload): PreparedRequest {
     const path = parsePath(payload.path);
-    const request = { ...this.#requestOf(payload, path), path: uriPath(registration, path) };
-    const answer = await this.#endpoint.request(registration.peer, request, options);
+    return { payload, path, request: this.#requestOf(payload, path) };
+  }
+
+  async run(
+    registration: Registration,
+    { payload, path, request }: PreparedRequest,
+    options: RequestOptions,
+  ): Promise<Outcome> {
+    const addressed = { ...request, path: uriPath(registration, path) };
+    const answer = await this.#endpoint.request(registration.peer, addressed, options);
     if (!isSuccess(answer.code)) return deviceRefusal(answer.code, answer.payload);
     return this.#outcomeOf(payload, path, answer);
   }
 
   #requestOf(payload: AvroRequestPayload, path: Lwm2mPath): Omit<OutgoingRequest, 'path'> {
     const format = FORMAT_NUMBERS[payload.contentFormat];
+    const level = pathLevel(path);
+    if (level === 'root') throw new PlatformError('LWM2M_REQUEST', `${payload.kind} needs a path below /`);
     switch (payload.kind) {
       case 'read':
         return { method: 'GET', accept: format };
       case 'discover':
+        requireLevel('discover', path, level !== 'resourceInstance', 'an object, an instance or a resource');
         return { method: 'GET', accept: CONTENT_FORMATS.LINK.number };
       case 'delete':
+        requireLevel('delete', path, level === 'instance', 'an object instance');
         return { method: 'DELETE' };
       case 'write':
         return writeRequest(payload, path, format);
@@ -100,7 +120,7 @@ export class DeviceRequests {
         case 'discover':
           return { code, body: discoverBody(answer) };
         case 'create':
-          return { code, body: createBody(answer, path) };
+          return { code, body: createBody(payload, path, answer) };
         default:
           return inWords(code);
       }
@@ -145,6 +165,8 @@ function writeRequest(payload: AvroRequestPayload, path: Lwm2mPath, format: numb
   if (content.id !== id) {
     throw new PlatformError('LWM2M_REQUEST', `id ${content.id} in the body is not that of ${formatPath(path)}`);
   }
+  // POST on a resource is Execute (OMA LwM2M Core 1.0.2 §5.4): an update there would run something.
+  requireLevel('write in mode UPDATE', path, mode === 'REPLACE' || path.resourceId === undefined, 'an instance');
   return {
     method: mode === 'REPLACE' ? 'PUT' : 'POST',
     contentFormat: format,
@@ -177,7 +199,12 @@ function discoverBody(answer: CoapResponse): NonNullable<Outcome['body']> {
   return { 'io.zeelos.leshan.avro.response.AvroDiscoverResponse': { objectLinks } };
 }
 
-function createBody(answer: CoapResponse, path: Lwm2mPath): NonNullable<Outcome['body']> {
-  const location = answer.locationPath.length > 0 ? `/${answer.locationPath.join('/')}` : formatPath(path);
+/** Leshan answers without Location-Path where the request chose the instance id. */
+function createBody(payload: AvroRequestPayload, path: Lwm2mPath, answer: CoapResponse): NonNullable<Outcome['body']> {
+  const { instance } = bodyOf(payload, `${REQUEST}.AvroCreateRequest`);
+  const location =
+    answer.locationPath.length > 0
+      ? `/${answer.locationPath.join('/')}`
+      : formatPath({ ...path, instanceId: instance.id });
   return { 'io.zeelos.leshan.avro.response.AvroCreateResponse': { location } };
 }

@@ -65,6 +65,10 @@ export function failure(error: unknown): Outcome {
   return inWords('INTERNAL_SERVER_ERROR', message);
 }
 
+export function notRegistered(endpointName: string): PlatformError {
+  return new PlatformError('LWM2M_NOT_REGISTERED', `No registration for this endpoint '${endpointName}'`);
+}
+
 /** An answer of the device that cannot be read: its fault, so never BAD_REQUEST. */
 export function unreadableAnswer(error: unknown): Outcome {
   const code = error instanceof PlatformError ? error.code : 'INTERNAL';

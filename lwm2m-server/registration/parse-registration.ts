@@ -7,6 +7,7 @@ const MAX_LIFETIME_SECONDS = 2 ** 32 - 1;
 const MAX_ENDPOINT_NAME_BYTES = 255;
 const MAX_PARAMETERS = 32;
 const MAX_PARAMETER_BYTES = 255;
+const MAX_ROOT_CHARACTERS = 255;
 const VERSIONS = new Set(['1.0', '1.1', '1.2']);
 
 export interface RegistrationRequest extends RegistrationChange {
@@ -108,8 +109,16 @@ function parseLinks(payload: Uint8Array): Pick<RegistrationChange, 'links' | 'ro
     throw new PlatformError('LWM2M_LINK_FORMAT', 'the object links are not UTF-8', { cause });
   }
   const links = parseLinkFormat(text);
-  const root = links.find(({ attributes }) => attributes.rt === 'oma.lwm2m');
-  return { links, rootPath: root?.url ?? '/' };
+  const root = links.find(({ attributes }) => attributes.rt?.split(' ').includes('oma.lwm2m'));
+  return { links, rootPath: parseRoot(root?.url ?? '/') };
+}
+
+/** Uri-Path options must carry it: whole segments, none of them longer than an option may be. */
+function parseRoot(url: string): string {
+  if (url.length > MAX_ROOT_CHARACTERS || !url.startsWith('/') || url.includes('//')) {
+    throw bad(`the root path is none of at most ${MAX_ROOT_CHARACTERS} characters`);
+  }
+  return url;
 }
 
 function take(parameters: Map<string, string>, name: string): string | undefined {

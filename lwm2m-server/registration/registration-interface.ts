@@ -3,6 +3,7 @@ import { isRetriable, messageOf, PlatformError } from '../../common/errors.ts';
 import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import type { Log } from '../../common/log.ts';
 import type { CoapRequest, Respond } from '../../lwm2m/coap/endpoint.ts';
+import type { Peer } from '../../lwm2m/coap/transport.ts';
 import { deleteRecord, newRecord, type ServerIdentity, updateRecord } from '../bridge/avro-registrations.ts';
 import type { Outbox } from '../bridge/outbox.ts';
 import { observationTombstone, registrationEntry, registrationTombstone } from '../bridge/state-entries.ts';
@@ -25,13 +26,18 @@ const RETRY_AFTER_SECONDS = 30;
 /** Kafka may fail so long before registrations are refused instead of held. */
 const PATIENCE_MS = 4_000;
 
+/** Devices whose updates were refused come back when they were told to; until then nobody is taken for gone. */
+const AFTER_OUTAGE_MS = 2 * RETRY_AFTER_SECONDS * 1_000;
+
 /** How long an expiry that could not be recorded waits for its next attempt. */
 const EXPIRY_RETRY_MS = 5_000;
 
 export interface RegistrationEvents {
   /** The registration is committed: the device may be asked things now. */
   onRegistered(registration: Registration): void;
-  onUpdated(registration: Registration, linksChanged: boolean): void;
+  onUpdated(registration: Registration): void;
+  /** The device has another address from now on: what is under way to the old one does not arrive. */
+  onMoved(registration: Registration, from: Peer): void;
   /** The device is gone: what waits for it must end. */
   onEnded(registration: Registration, end: RegistrationEnd, successor: Registration | undefined): void;
 }
@@ -45,12 +51,15 @@ export interface RegistrationInterfaceOptions {
   readonly events: RegistrationEvents;
   readonly log: Log;
   readonly now: () => number;
+  /** Milliseconds of a clock that never steps. */
+  readonly elapsed: () => number;
 }
 
 /** Register, Update and De-register (OMA LwM2M Core 1.0.2 §5.3), each answered when its record is committed. */
 export class RegistrationInterface {
   readonly #o: RegistrationInterfaceOptions;
   readonly #pending = new PendingAnswers(PATIENCE_MS, RETRY_AFTER_SECONDS);
+  #expiryHeldUntilMs = 0;
 
   constructor(options: RegistrationInterfaceOptions) {
     this.#o = options;
@@ -66,10 +75,14 @@ export class RegistrationInterface {
 
   /** Once a second: ends what ran out and refuses what waited too long for Kafka. */
   tick(): void {
-    const nowMs = this.#o.now();
-    const shed = this.#pending.refuseOverdue(nowMs);
-    this.#o.counters.registrations_shed += shed;
-    for (const registration of this.#o.registrations.takeExpired(nowMs)) this.#expire(registration, nowMs);
+    const { elapsed, counters, registrations } = this.#o;
+    counters.registrations_shed += this.#pending.refuseOverdue(elapsed());
+    if (this.#kafkaFails()) this.#expiryHeldUntilMs = elapsed() + AFTER_OUTAGE_MS;
+    for (const registration of registrations.takeExpired()) {
+      const heldForMs = this.#expiryHeldUntilMs - elapsed();
+      if (heldForMs > 0) registrations.postpone(registration, heldForMs);
+      else this.#expire(registration);
+    }
   }
 
   #dispatch(request: CoapRequest, respond: Respond): void {
@@ -125,9 +138,10 @@ export class RegistrationInterface {
     this.#commitThenAnswer(records, respond, { code: '2.04' }, () => {
       counters.registrations_updated++;
       const current = registrations.byId(updated.registrationId);
-      if (current !== undefined) events.onUpdated(current, change.links !== undefined);
+      if (current !== undefined) events.onUpdated(current);
     });
     registrations.replace(updated);
+    if (updated.peer.key !== registration.peer.key) events.onMoved(updated, registration.peer);
   }
 
   #deregister(registration: Registration, respond: Respond): void {
@@ -138,15 +152,15 @@ export class RegistrationInterface {
     this.#forget(registration, 'deregistered', undefined);
   }
 
-  #expire(registration: Registration, nowMs: number): void {
+  #expire(registration: Registration): void {
     try {
-      this.#o.outbox.appendAll(this.#endingRecords(registration, true, nowMs));
+      this.#o.outbox.appendAll(this.#endingRecords(registration, true, this.#o.now()));
       this.#o.counters.registrations_expired++;
       this.#forget(registration, 'expired', undefined);
     } catch (error) {
       if (!isRetriable(error))
         this.#o.log.error({ err: error, endpoint: registration.endpointName }, 'an expiry could not be recorded');
-      this.#o.registrations.postpone(registration, nowMs + EXPIRY_RETRY_MS);
+      this.#o.registrations.postpone(registration, EXPIRY_RETRY_MS);
     }
   }
 
@@ -169,10 +183,13 @@ export class RegistrationInterface {
 
   /** Nothing is taken in while Kafka takes nothing: what cannot be recorded must not be promised. */
   #isShedding(endpointName: string, respond: Respond): boolean {
-    const kafkaFails = this.#o.outbox.failingForMs(this.#o.now()) > PATIENCE_MS;
-    if (!kafkaFails && !this.#o.registrations.isFullFor(endpointName)) return false;
+    if (!this.#kafkaFails() && !this.#o.registrations.isFullFor(endpointName)) return false;
     this.#shed(respond);
     return true;
+  }
+
+  #kafkaFails(): boolean {
+    return this.#o.outbox.failingForMs() > PATIENCE_MS;
   }
 
   #shed(respond: Respond): void {
@@ -187,7 +204,7 @@ export class RegistrationInterface {
     answer: Parameters<Respond>[0],
     then: () => void,
   ): void {
-    const settle = this.#pending.add(respond, this.#o.now());
+    const settle = this.#pending.add(respond, this.#o.elapsed());
     try {
       this.#o.outbox.appendAll(records, (error) => {
         settle(error === undefined ? answer : undefined);

@@ -1,5 +1,6 @@
 import type { Peer } from '../../lwm2m/coap/transport.ts';
 import type { WebLink } from '../../lwm2m/link-format.ts';
+import { isId } from '../../lwm2m/path.ts';
 
 /** A device that is registered now. Everything above the socket refers to the registration, never to an address. */
 export interface Registration {
@@ -39,16 +40,17 @@ export type RegistrationEnd = 'deregistered' | 'replaced' | 'expired';
 /** Announced instances of an object, and instance ids by object id; links that name no object or instance are left out. */
 export function announcedInstances(
   registration: Pick<Registration, 'links' | 'rootPath'>,
-): ReadonlyMap<number, readonly number[]> {
-  const root = registration.rootPath.replace(/\/+$/, '');
-  const instances = new Map<number, number[]>();
+): ReadonlyMap<number, ReadonlySet<number>> {
+  const root = rootOf(registration);
+  const instances = new Map<number, Set<number>>();
   for (const { url } of registration.links) {
     if (!url.startsWith(`${root}/`)) continue;
     const match = /^\/(\d{1,5})(?:\/(\d{1,5}))?$/.exec(url.slice(root.length));
     if (match === null) continue;
-    const objectId = Number(match[1]);
-    const known = instances.get(objectId) ?? [];
-    if (match[2] !== undefined) known.push(Number(match[2]));
+    const [objectId, instanceId] = [Number(match[1]), Number(match[2] ?? 0)];
+    if (!isId(objectId) || !isId(instanceId)) continue;
+    const known = instances.get(objectId) ?? new Set();
+    if (match[2] !== undefined) known.add(instanceId);
     instances.set(objectId, known);
   }
   return instances;
@@ -59,7 +61,12 @@ export function announcedVersion(
   registration: Pick<Registration, 'links' | 'rootPath'>,
   objectId: number,
 ): string | undefined {
-  const root = registration.rootPath.replace(/\/+$/, '');
+  const root = rootOf(registration);
   const link = registration.links.find(({ url }) => url === `${root}/${objectId}`);
   return link?.attributes.ver ?? undefined;
+}
+
+/** What stands before "/3" in the links of a device: "" or "/lwm2m". */
+function rootOf({ rootPath }: Pick<Registration, 'rootPath'>): string {
+  return rootPath.endsWith('/') ? rootPath.slice(0, -1) : rootPath;
 }

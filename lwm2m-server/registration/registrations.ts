@@ -9,11 +9,14 @@ export class Registrations {
   readonly limit: number;
   readonly #byEndpointName = new Map<string, Registration>();
   readonly #byId = new Map<string, Registration>();
+  readonly #elapsed: () => number;
   readonly #lifetimes: Lifetimes;
 
-  constructor(limit: number, nowMs: number) {
+  /** @param elapsed milliseconds of a clock that never steps: gateways without a battery learn the date long after their start */
+  constructor(limit: number, elapsed: () => number) {
     this.limit = limit;
-    this.#lifetimes = new Lifetimes(nowMs);
+    this.#elapsed = elapsed;
+    this.#lifetimes = new Lifetimes(elapsed());
   }
 
   get size(): number {
@@ -37,20 +40,20 @@ export class Registrations {
     return this.size >= this.limit && !this.#byEndpointName.has(endpointName);
   }
 
-  /** Adds a registration in place of an older one of the same endpoint name. @param earliestEndMs a restored one lives at least so long */
-  add(registration: Registration, earliestEndMs = 0): void {
+  /** Adds a registration in place of an older one of the same endpoint name. @param livesForMs of a restored one what is left */
+  add(registration: Registration, livesForMs = fullLifeMs(registration)): void {
     const older = this.#byEndpointName.get(registration.endpointName);
     if (older !== undefined) this.remove(older.registrationId);
     this.#byEndpointName.set(registration.endpointName, registration);
     this.#byId.set(registration.registrationId, registration);
-    this.#lifetimes.set(registration.registrationId, Math.max(endOf(registration), earliestEndMs));
+    this.#lifetimes.set(registration.registrationId, this.#elapsed() + livesForMs);
   }
 
   /** Puts the updated registration in place of the one with its id. */
   replace(updated: Registration): void {
     this.#byEndpointName.set(updated.endpointName, updated);
     this.#byId.set(updated.registrationId, updated);
-    this.#lifetimes.set(updated.registrationId, endOf(updated));
+    this.#lifetimes.set(updated.registrationId, this.#elapsed() + fullLifeMs(updated));
   }
 
   remove(registrationId: string): void {
@@ -62,16 +65,17 @@ export class Registrations {
   }
 
   /** Registrations whose lifetime is over; they are still in, until removed. */
-  takeExpired(nowMs: number): Registration[] {
-    return this.#lifetimes.takeExpired(nowMs).flatMap((id) => this.#byId.get(id) ?? []);
+  takeExpired(): Registration[] {
+    return this.#lifetimes.takeExpired(this.#elapsed()).flatMap((id) => this.#byId.get(id) ?? []);
   }
 
-  /** Puts an expired one back for a while: its end could not be recorded. */
-  postpone(registration: Registration, untilMs: number): void {
-    this.#lifetimes.set(registration.registrationId, untilMs);
+  /** Puts an expired one back for a while: its end cannot be recorded, or Kafka kept it from being updated. */
+  postpone(registration: Registration, forMs: number): void {
+    this.#lifetimes.set(registration.registrationId, this.#elapsed() + forMs);
   }
 }
 
-function endOf(registration: Registration): number {
-  return registration.lastUpdateAtMs + registration.lifetimeSeconds * 1_000 + GRACE_MS;
+/** From a registration or update to its end. */
+export function fullLifeMs(registration: Pick<Registration, 'lifetimeSeconds'>): number {
+  return registration.lifetimeSeconds * 1_000 + GRACE_MS;
 }
