@@ -203,7 +203,10 @@ export async function enrol(o: {
   const kept = readSnapshot(o.snapshotFile);
   if (kept !== undefined && isCurrent(kept, o.gatewayId)) return kept;
   try {
-    const snapshot = await registerSchemas(o.gatewayId, o.registryUrl);
+    const current = await registerSchemas(o.gatewayId, o.registryUrl);
+    // Records written before an upgrade name the schemas of then.
+    const former = kept?.gatewayId === o.gatewayId ? kept.schemas : {};
+    const snapshot = { ...current, schemas: { ...former, ...current.schemas } };
     writeSnapshot(o.snapshotFile, snapshot);
     return snapshot;
   } catch (error) {
