@@ -3,6 +3,9 @@ import type { SinkRecord } from '../sink.ts';
 import { nanosecondsWithin, type PathValue, type PointValue, pathValuesOf } from './points.ts';
 
 const MEASUREMENT = 'resources';
+/** The library looks at each character; hardly any name has one of these. */
+const SPECIAL_IN_TAG = /[, =\n\r\t]/;
+const SPECIAL_IN_TEXT = /["\\]/;
 
 export interface RecordLines {
   readonly lines: readonly string[];
@@ -32,19 +35,22 @@ export function linesOf(record: SinkRecord): RecordLines {
 
 function commonFields(record: SinkRecord & { from: 'observations' | 'replies' }): string {
   const { rep, ticket } = record.value;
-  const observation =
-    record.from === 'observations' ? `,observationId=${escaped.quoted(record.value.observationId)}` : '';
-  return `code=${escaped.quoted(rep.code)}${observation},ticket=${escaped.quoted(ticket)}`;
+  const observation = record.from === 'observations' ? `,observationId=${quoted(record.value.observationId)}` : '';
+  return `code=${quoted(rep.code)}${observation},ticket=${quoted(ticket)}`;
 }
 
 /** InfluxDB refuses an empty tag; leaving it out means the same to a query. */
 function tag(name: string, value: string): string {
-  return value === '' ? '' : `,${name}=${escaped.tag(value)}`;
+  return value === '' ? '' : `,${name}=${SPECIAL_IN_TAG.test(value) ? escaped.tag(value) : value}`;
 }
 
 function valueField(value: PointValue | undefined): string {
   if (value === undefined) return '';
-  return `,${value.field}=${value.field === 'svalue' ? escaped.quoted(value.value) : value.value}`;
+  return `,${value.field}=${value.field === 'svalue' ? quoted(value.value) : value.value}`;
+}
+
+function quoted(value: string): string {
+  return SPECIAL_IN_TEXT.test(value) ? escaped.quoted(value) : `"${value}"`;
 }
 
 function isNotFinite({ value }: PathValue): boolean {
