@@ -76,8 +76,9 @@ export class Notifications {
     const rep = ended ? this.#endOf(notification) : this.#contentOf(observation, notification);
     try {
       const record = this.#observationRecord(observation, rep, sequence);
-      const records = ended ? [record, observationTombstone(outbox, observation)] : [record];
-      outbox.appendAll(records, (error) => this.#settle(notification, error));
+      const onCommitted = (error?: PlatformError) => this.#settle(notification, error);
+      if (ended) outbox.appendAll([record, observationTombstone(outbox, observation)], onCommitted);
+      else outbox.append(record, onCommitted);
       counters.notifications_recorded++;
       if (ended) this.#o.observations.remove(observation);
     } catch (error) {
@@ -113,7 +114,7 @@ export class Notifications {
   /** Content that cannot be read is recorded with the reason: acknowledging it and dropping it would lose it silently. */
   #contentOf(observation: Observation, notification: CoapNotification): AvroResponsePayload {
     try {
-      const body = readBody(notification, observation.lwm2mPath, this.#o.models);
+      const body = readBody(notification, observation.lwm2mPath, this.#o.models, observation.path);
       return { code: codeName(notification.code), kind: 'observe', body };
     } catch (error) {
       return this.#unreadable(error);

@@ -35,14 +35,18 @@ export function uriPath(registration: Pick<Registration, 'rootPath'>, path: Lwm2
   return [...root, ...pathSegments(path)];
 }
 
-/** The value a device sent, as the records carry it. Throws LWM2M_CONTENT and its like. */
+/**
+ * The value a device sent, as the records carry it. Throws LWM2M_CONTENT and its like.
+ * @param pathText the path once more, from a caller that keeps it written out
+ */
 export function readBody(
   answer: { readonly contentFormat?: number | undefined; readonly payload: Buffer },
   path: Lwm2mPath,
   models: ObjectModels,
+  pathText: string = formatPath(path),
 ): NonNullable<AvroResponsePayload['body']> {
   const node = decodeContent(answer.contentFormat, answer.payload, path, models);
-  return { 'io.zeelos.leshan.avro.response.AvroReadResponseBody': { content: nodeToAvro(node, formatPath(path)) } };
+  return { 'io.zeelos.leshan.avro.response.AvroReadResponseBody': { content: nodeToAvro(node, pathText) } };
 }
 
 export interface RequestOptions {
