@@ -59,6 +59,14 @@ async function checkCopies(run: Run): Promise<EdgeRecords> {
   return sources as EdgeRecords;
 }
 
+/** As long as nothing was stopped, no record may come twice into the cloud. */
+export async function checkNoRepeats({ site, findings }: Run): Promise<void> {
+  for (const name of UP) {
+    const { repeats } = compareCopy([], await site.records('cloud', name));
+    findings.expect(repeats === 0, `${site.topic(name)}: ${repeats} records came twice into the cloud`);
+  }
+}
+
 async function caughtUp(
   { site, signal }: Run,
   name: TopicName,

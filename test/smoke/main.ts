@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../../common/errors.ts';
 import { createLog } from '../../common/log.ts';
 import { stopAllPeers } from '../peers/peers.ts';
 import { Findings } from './report.ts';
@@ -41,7 +42,7 @@ try {
     log: createLog('smoke', process.env.ZEELOS_LOG_LEVEL ?? 'error'),
   });
 } catch (error) {
-  findings.fault(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  findings.fault(stopping.signal.aborted ? messageOf(stopping.signal.reason) : traceOf(error));
 } finally {
   await stopAllPeers();
   if (options.keep === true) findings.progress(`everything is kept in ${folder}`);
@@ -50,3 +51,7 @@ try {
 const report = findings.finish();
 process.stdout.write(`${JSON.stringify(report)}\n`);
 process.exitCode = interrupted ? EXIT_INTERRUPTED : report.ok ? 0 : EXIT_FAILED;
+
+function traceOf(error: unknown): string {
+  return (error instanceof Error ? error.stack : undefined) ?? messageOf(error);
+}

@@ -5,7 +5,7 @@ import { SERVER_NAMES } from '../../stack/stack.ts';
 import { provideLeshanDevice, providePython } from '../peers/peers.ts';
 import { checkCommands } from './commands.ts';
 import { Devices, RAW_NAMES, startModbusUnit } from './devices.ts';
-import { checkAccounts } from './final-account.ts';
+import { checkAccounts, checkNoRepeats } from './final-account.ts';
 import { checkGraph } from './graph-account.ts';
 import { killEdge } from './kills.ts';
 import { cloudOutage } from './outage.ts';
@@ -93,6 +93,7 @@ async function drive(run: Run, devices: Devices, outageMs: number): Promise<void
   findings.progress(`${devices.names.length} devices`);
   await checkGraph(run, devices.names, true);
   await checkCommands(run, devices);
+  await checkNoRepeats(run);
   await cloudOutage(run, devices, outageMs);
   await killEdge(run, devices);
   await checkGraph(run, devices.names, true);

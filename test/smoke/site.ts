@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { System } from '../../bin/system.ts';
 import { connectKafka, type KafkaCluster } from '../../common/kafka/client.ts';
-import { existingTopics, offsetRanges } from '../../common/kafka/topics.ts';
+import { offsetRanges, partitionCounts } from '../../common/kafka/topics.ts';
 import type { Log } from '../../common/log.ts';
 import { RecordReader } from '../../common/records.ts';
 import { registrySource } from '../../common/schema-registry.ts';
@@ -67,7 +67,7 @@ export class Site {
     const found: string[] = [];
     for (const [side, kafka] of Object.entries(this.kafka)) {
       const names = Object.values(TOPICS).map((row) => `${row.nameFor(this.gatewayId)}.dlq`);
-      for (const topic of await existingTopics(kafka, names)) {
+      for (const topic of (await partitionCounts(kafka, names)).keys()) {
         const ranges = await offsetRanges(kafka, topic);
         if (ranges.some(({ first, next }) => next > first)) found.push(`${topic} (${side})`);
       }
