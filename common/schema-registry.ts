@@ -42,18 +42,20 @@ export function snapshotSource(snapshot: SchemaSnapshot): SchemaSource {
   return { schemaById: async (id) => snapshot.schemas[String(id)] };
 }
 
-/** The first source that knows the id; a source that is out of reach counts as not knowing unless it is the last. */
+/** The first source that knows the id. One that is out of reach is passed over, but then nobody can say that the id is unknown. */
 export function firstOf(...sources: readonly SchemaSource[]): SchemaSource {
   return {
     async schemaById(id) {
-      for (const [index, source] of sources.entries()) {
+      let outOfReach: { readonly error: unknown } | undefined;
+      for (const source of sources) {
         try {
           const schema = await source.schemaById(id);
           if (schema !== undefined) return schema;
         } catch (error) {
-          if (index === sources.length - 1) throw error;
+          outOfReach ??= { error };
         }
       }
+      if (outOfReach !== undefined) throw outOfReach.error;
       return undefined;
     },
   };
@@ -89,7 +91,7 @@ export async function registerSchemas(gatewayId: string, registryUrl: string): P
       ids[subject] = id;
       schemas[String(id)] = schema;
     } catch (cause) {
-      throw registrationError(cause, subject, registryUrl);
+      throw await registrationError(cause, subject, registryUrl);
     }
   }
   return { gatewayId, subjects: ids, schemas };
@@ -149,9 +151,14 @@ async function bodyOf<T>(response: Response, registryUrl: string): Promise<T> {
   }
 }
 
-function registrationError(cause: unknown, subject: string, registryUrl: string): PlatformError {
+/** The registry library reports status 400 for a registry that does not answer at all: only an answer makes it a refusal. */
+async function registrationError(cause: unknown, subject: string, registryUrl: string): Promise<PlatformError> {
   const status = (cause as { status?: number }).status;
-  if (typeof status === 'number' && status >= 400 && status < 500) {
+  const answers = await ask(`${registryUrl}/subjects`, registryUrl).then(
+    (response) => response.ok,
+    () => false,
+  );
+  if (answers && typeof status === 'number' && status >= 400 && status < 500) {
     return new PlatformError('REGISTRY_REFUSED', `subject ${subject}: ${messageOf(cause)}`, { cause });
   }
   return new PlatformError('REGISTRY_UNAVAILABLE', `the schema registry at ${registryUrl} does not answer`, { cause });
@@ -167,12 +174,16 @@ export function readSnapshot(file: string): SchemaSnapshot | undefined {
     throw new PlatformError('CONFIG_INVALID', `${file} cannot be read`, { cause: error });
   }
   try {
-    const snapshot = JSON.parse(text) as SchemaSnapshot;
-    if (typeof snapshot.subjects === 'object' && typeof snapshot.schemas === 'object') return snapshot;
+    const snapshot = JSON.parse(text) as Partial<SchemaSnapshot> | null;
+    if (isTable(snapshot?.subjects) && isTable(snapshot?.schemas)) return snapshot as SchemaSnapshot;
   } catch (cause) {
     throw new PlatformError('CONFIG_INVALID', `${file} is damaged: remove it and enrol again`, { cause });
   }
   throw new PlatformError('CONFIG_INVALID', `${file} is not a schema snapshot: remove it and enrol again`);
+}
+
+function isTable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Written beside and renamed, so that a crash leaves the old or the new snapshot, never half of one. */

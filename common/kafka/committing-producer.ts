@@ -1,4 +1,4 @@
-import type { Message, Producer } from 'kafkajs';
+import type { Message, Producer, RecordMetadata } from 'kafkajs';
 import { PlatformError } from '../errors.ts';
 import { backoffMs, sleep } from '../lifecycle.ts';
 import type { Log } from '../log.ts';
@@ -98,14 +98,20 @@ export class CommittingProducer {
     this.#schedule();
   }
 
-  /** As `append` for several: all are taken, in this order, or none. `onCommitted` is called when the last is committed, and the others are then too. */
+  /**
+   * As `append` for several: all are taken, in this order, or none. `onCommitted` is called once the fate of each is known:
+   * without an error when all are committed, else with the first one's.
+   */
   appendAll(records: readonly OutgoingRecord[], onCommitted?: OnCommitted): void {
     let bytes = 0;
     for (const record of records) bytes += this.#sizeOf(record);
     this.#checkRoom(records.length, bytes);
-    for (const [index, record] of records.entries()) {
-      this.#enqueue(record, this.#sizeOf(record), index === records.length - 1 ? onCommitted : undefined);
+    if (records.length === 0) {
+      queueMicrotask(() => onCommitted?.());
+      return;
     }
+    const onEach = onCommitted === undefined ? undefined : onceForAll(records.length, onCommitted);
+    for (const record of records) this.#enqueue(record, this.#sizeOf(record), onEach);
     this.#schedule();
   }
 
@@ -223,7 +229,11 @@ export class CommittingProducer {
     for (let attempt = 0; !this.#closing.signal.aborted; attempt++) {
       try {
         const producer = this.#producer ?? (await this.#open());
-        await producer.sendBatch({ topicMessages, acks: -1, compression: CompressionTypes.None });
+        const taken = await producer.sendBatch({ topicMessages, acks: -1, compression: CompressionTypes.None });
+        if (!coversPartitions(batch, taken)) {
+          await this.#reopenLater();
+          throw new Error('a partition that a record names is not there yet');
+        }
         if (this.#failingSince !== 0) this.#reportRecovery();
         return undefined;
       } catch (cause) {
@@ -270,6 +280,25 @@ export class CommittingProducer {
     this.#log.info({ outageMs: Date.now() - this.#failingSince, backlog: this.backlog }, 'Kafka takes records again');
     this.#failingSince = 0;
   }
+}
+
+function onceForAll(count: number, onCommitted: OnCommitted): OnCommitted {
+  let left = count;
+  let first: PlatformError | undefined;
+  return (error) => {
+    first ??= error;
+    left--;
+    if (left === 0) onCommitted(first);
+  };
+}
+
+/** kafkajs drops records for a partition that it has not heard of yet and reports success. */
+function coversPartitions(batch: readonly Waiting[], taken: readonly RecordMetadata[]): boolean {
+  return batch.every(
+    ({ record }) =>
+      record.partition === undefined ||
+      taken.some((one) => one.topicName === record.topic && one.partition === record.partition),
+  );
 }
 
 function groupByTopic(batch: readonly Waiting[]): { topic: string; messages: Message[] }[] {

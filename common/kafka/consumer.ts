@@ -31,6 +31,7 @@ export interface ConsumeOptions {
   readonly groupId: string;
   readonly topics: readonly string[];
   /** Its effect must be durable when it resolves: the offset is committed right after. When it throws the batch comes again, after a pause. */
+  // biome-ignore lint/suspicious/noConfusingVoidType: most handlers never stop a partition and return nothing
   onBatch(batch: ConsumedBatch): Promise<StopBefore | undefined | void>;
   readonly signal: AbortSignal;
   readonly log: Log;

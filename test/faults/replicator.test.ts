@@ -92,7 +92,7 @@ describe('replicator: faults', function () {
           found.length === PARTITIONS && found.every((list) => list.some((one) => one.value!.toString() === last));
         return complete && found;
       },
-      60_000,
+      120_000,
     );
     const source = await contents(at.edge, topic);
     let repeats = 0;
@@ -162,7 +162,7 @@ describe('replicator: faults', function () {
     assert.equal((await fetch(`${healthUrl}/healthz`)).status, 200);
     const count = await load.stop();
     await at.stack.start('kafka-cloud');
-    await eventually('ready', () => isReady(healthUrl));
+    await eventually('ready', () => isReady(healthUrl), 60_000);
     assert.equal(await repeatsAfterCopy(topic, count), 0);
   });
 });
