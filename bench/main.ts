@@ -1,7 +1,9 @@
 import { PlatformError } from '../common/errors.ts';
 import { createLog, type Log } from '../common/log.ts';
 import { parseSettings, type SettingsOf, type SettingsTable, settingsHelp } from '../common/settings.ts';
+import { MEMORY_SETTINGS, memory } from './memory.ts';
 import { NOTIFICATIONS_SETTINGS, notifications } from './notifications.ts';
+import { START_SETTINGS, start } from './start.ts';
 
 /** One benchmark: prints a JSON line for each measurement, and a last one with what they come to. */
 interface Benchmark<T extends SettingsTable = SettingsTable> {
@@ -19,6 +21,16 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     about: 'confirmable notifications per second that are acknowledged and committed in Kafka',
     settings: NOTIFICATIONS_SETTINGS,
     run: notifications,
+  }),
+  memory: benchmark({
+    about: 'memory of the services of one gateway, idle and under load',
+    settings: MEMORY_SETTINGS,
+    run: memory,
+  }),
+  start: benchmark({
+    about: 'time until each server and service of `zeelos up` is ready, and its memory',
+    settings: START_SETTINGS,
+    run: start,
   }),
 };
 

@@ -10,10 +10,10 @@ import { list, text, wholeNumber } from '../common/setting-types.ts';
 import type { SettingsOf, SettingsTable } from '../common/settings.ts';
 import { TOPICS } from '../schemas/topics.ts';
 import { freePorts, type Stack, startStack } from '../stack/stack.ts';
+import { type FleetResult, startFleet } from './load-source.ts';
 import { calm, cpuSeconds, median, Program, residentMb } from './processes.ts';
 
 const PROJECT = fileURLToPath(new URL('..', import.meta.url));
-const OWN_FLEET = fileURLToPath(new URL('./fleet.ts', import.meta.url));
 
 export const NOTIFICATIONS_SETTINGS = {
   devices: { about: 'devices, each with one observation', schema: wholeNumber(1, 20_000).default(1_000) },
@@ -38,18 +38,6 @@ interface Bench {
   readonly kafka: KafkaCluster;
   readonly coapPort: number;
   readonly healthPort: number;
-}
-
-/** What any load source prints. */
-interface FleetResult {
-  readonly notifications: number;
-  readonly acked: number;
-  readonly retransmitted: number;
-  readonly notify_per_s: number;
-  readonly notify_s: number;
-  readonly ack_p50_ms: number;
-  readonly ack_p99_ms: number;
-  readonly fleet_notify_cpu_s: number;
 }
 
 /** Measures as often as asked, this checkout in turn with the other; the last line holds the medians. */
@@ -93,8 +81,14 @@ async function measure(bench: Bench, checkout: string, repeat: number) {
   try {
     const idleMb = await readyAndIdle(bench, server);
     const { warmup, devices } = bench.settings;
-    const warming = { prefix: `${gatewayId}-warm-`, devices: Math.min(WARMING_DEVICES, devices), seconds: warmup };
-    if (warmup > 0) await startFleet(bench, warming).result;
+    const load = { ...bench.settings, port: bench.coapPort };
+    const warming = {
+      ...load,
+      prefix: `${gatewayId}-warm-`,
+      devices: Math.min(WARMING_DEVICES, devices),
+      seconds: warmup,
+    };
+    if (warmup > 0) await startFleet(warming).result;
     const quiet = await calm();
     const run = await runMetered(bench, server, gatewayId);
     return {
@@ -117,9 +111,9 @@ async function measure(bench: Bench, checkout: string, repeat: number) {
 async function runMetered(bench: Bench, server: Program, gatewayId: string) {
   const topic = TOPICS.observations.nameFor(gatewayId);
   const readyFile = join(bench.folder, `${gatewayId}.ready`);
-  const { devices, seconds } = bench.settings;
+  const { devices } = bench.settings;
   const recordsBefore = await recordsIn(bench.kafka, topic);
-  const fleet = startFleet(bench, { prefix: `${gatewayId}-`, devices, seconds }, [
+  const fleet = startFleet({ ...bench.settings, port: bench.coapPort, prefix: `${gatewayId}-` }, [
     '--settle',
     '2',
     '--ready-file',
@@ -149,24 +143,6 @@ async function runMetered(bench: Bench, server: Program, gatewayId: string) {
     serverPeakMb: residentMb(server.pid, 'VmHWM'),
     brokerMb: residentMb(brokerPid),
   };
-}
-
-function startFleet(
-  bench: Bench,
-  o: { prefix: string; devices: number; seconds: number },
-  more: readonly string[] = [],
-): Program {
-  const { settings, coapPort } = bench;
-  const flags = {
-    port: coapPort,
-    devices: o.devices,
-    prefix: o.prefix,
-    inflight: settings.inflight,
-    duration: o.seconds,
-  };
-  const args = [...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]), ...more];
-  if (settings.fleet !== undefined) return new Program(resolve(settings.fleet), args);
-  return new Program(process.execPath, [OWN_FLEET, ...args]);
 }
 
 function startServer(bench: Bench, checkout: string, gatewayId: string): Program {

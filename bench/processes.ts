@@ -22,6 +22,20 @@ export function residentMb(pid: number, kind: 'VmRSS' | 'VmHWM' = 'VmRSS'): numb
   return Number((Number(kilobytes) / 1024).toFixed(1));
 }
 
+export interface Memory {
+  /** VmRSS: pages of the program file and of libraries count in every process that maps them. */
+  readonly residentMb: number;
+  /** Pss: such pages are divided among those processes. */
+  readonly proportionalMb: number;
+  readonly peakMb: number;
+}
+
+export function memoryOf(pid: number): Memory {
+  const kilobytes = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1];
+  const proportionalMb = Number((Number(kilobytes) / 1024).toFixed(1));
+  return { residentMb: residentMb(pid), proportionalMb, peakMb: residentMb(pid, 'VmHWM') };
+}
+
 /** Busy and total seconds of all cores so far. */
 function machineSeconds(): { readonly busy: number; readonly total: number } {
   const line = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]!;

@@ -1,0 +1,44 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { freeSystemPorts, type ServiceName, type System, type SystemPorts, startSystem } from '../bin/system.ts';
+import type { Log } from '../common/log.ts';
+import { type Memory, memoryOf } from './processes.ts';
+
+const DEMO_MAPPING = new URL('../adapters/modbus/demo-mapping.json', import.meta.url);
+
+export interface MeasuredSystemOptions {
+  /** The same folder again is a second start. */
+  readonly folder: string;
+  readonly ports: SystemPorts;
+  readonly services: readonly ServiceName[];
+  readonly observe: readonly string[];
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** What `zeelos up` starts, on free ports and in a folder of its own. */
+export function startMeasuredSystem({ folder, ...o }: MeasuredSystemOptions): Promise<System> {
+  const modbusMapping = join(folder, 'mapping.json');
+  const demo = JSON.parse(readFileSync(DEMO_MAPPING, 'utf8')) as { connection: object };
+  const connection = { ...demo.connection, port: o.ports.modbus };
+  writeFileSync(modbusMapping, JSON.stringify({ ...demo, connection }));
+  return startSystem({ ...o, dataDir: join(folder, 'data'), gatewayId: 'bench', modbusMapping, onProgress: () => {} });
+}
+
+export { freeSystemPorts };
+
+/** Memory of each service that runs. */
+export function memoryOfServices(system: System, names: readonly ServiceName[]): Record<string, Memory> {
+  return Object.fromEntries(names.map((name) => [name, memoryOf(system.service(name).pid!)]));
+}
+
+/** Sum over processes; shared pages count once. */
+export function sumOf(memories: Readonly<Record<string, Memory>>): Memory {
+  const add = (kind: keyof Memory) =>
+    Number(
+      Object.values(memories)
+        .reduce((sum, memory) => sum + memory[kind], 0)
+        .toFixed(1),
+    );
+  return { residentMb: add('residentMb'), proportionalMb: add('proportionalMb'), peakMb: add('peakMb') };
+}
