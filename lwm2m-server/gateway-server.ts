@@ -74,7 +74,7 @@ export class GatewayServer {
       notifications: this.#notifications,
     });
     this.runner = new CommandRunner({ ...shared, requests: new DeviceRequests(endpoint, models), observe });
-    this.queues = new CommandQueues((command) => this.runner.run(command));
+    this.queues = new CommandQueues((waiting) => this.runner.run(waiting));
     this.#registration = new RegistrationInterface({
       ...shared,
       events: {
@@ -132,10 +132,10 @@ export class GatewayServer {
   /** Goes on with commands that have no reply yet and with observations that are missing. Call once the socket is open. */
   resume(state: RestoredState): void {
     const { answered, outbox } = this.#o;
-    for (const sized of state.commands) {
-      const { request } = sized.command;
+    for (const waiting of state.commands) {
+      const { request } = waiting.command;
       if (answered.has(commandIdentity(request))) outbox.append(commandTombstone(outbox, request));
-      else this.queues.push(sized);
+      else this.queues.push(waiting);
     }
     for (const registration of this.registrations.all()) this.#desired.ensure(registration);
   }

@@ -8,7 +8,7 @@ import type { ServerCounters } from '../counters.ts';
 import { inWords } from '../operation/outcome.ts';
 import type { AnsweredCommands } from './answered-commands.ts';
 import type { CommandQueues } from './command-queues.ts';
-import type { CommandRunner } from './command-runner.ts';
+import { CHANGES_DEVICE, type CommandRunner } from './command-runner.ts';
 import type { Outbox } from './outbox.ts';
 import { commandEntry, commandIdentity } from './state-entries.ts';
 
@@ -65,9 +65,11 @@ export class CommandIntake {
     }
     const command: CommandState = { request, receivedAt: now(), startedAt: null };
     try {
-      const entry = commandEntry(outbox, command);
+      // One commit instead of two for what runs at once.
+      const marked = CHANGES_DEVICE.has(request.payload.kind) && queues.isIdleFor(request.ep);
+      const entry = commandEntry(outbox, marked ? { ...command, startedAt: { long: now() } } : command);
       await outbox.commit(entry);
-      queues.push({ command, bytes: entry.value?.length ?? 0 });
+      queues.push({ command, bytes: entry.value?.length ?? 0, marked });
     } catch (error) {
       if (isRetriable(error)) throw error;
       await this.#refuseUnkeepable(record, request, error);

@@ -7,22 +7,24 @@ const TOTAL_BYTES_LIMIT = 32 * 2 ** 20;
 /** Commands that may wait for one device; a further one is answered at once. */
 export const PER_ENDPOINT_LIMIT = 200;
 
-/** A command with the size of its record, which stands for what it holds in memory. */
-export interface SizedCommand {
+export interface WaitingCommand {
   readonly command: CommandState;
+  /** The size of its record, which stands for what it holds in memory. */
   readonly bytes: number;
+  /** Its entry in the state topic already says that it was started, because nothing was before it. */
+  readonly marked: boolean;
 }
 
 /** Commands that were taken and not answered yet: one queue per endpoint name, each served in order, one at a time. */
 export class CommandQueues {
-  readonly #run: (command: CommandState) => Promise<void>;
-  readonly #queues = new Map<string, SizedCommand[]>();
+  readonly #run: (waiting: WaitingCommand) => Promise<void>;
+  readonly #queues = new Map<string, WaitingCommand[]>();
   readonly #waiting = new Set<string>();
   readonly #running = new Set<Promise<void>>();
   #bytes = 0;
 
   /** @param run answers one command; it never rejects */
-  constructor(run: (command: CommandState) => Promise<void>) {
+  constructor(run: (waiting: WaitingCommand) => Promise<void>) {
     this.#run = run;
   }
 
@@ -42,16 +44,21 @@ export class CommandQueues {
     return (this.#queues.get(endpointName)?.length ?? 0) >= PER_ENDPOINT_LIMIT;
   }
 
-  push(sized: SizedCommand): void {
-    const { ep } = sized.command.request;
-    this.#waiting.add(commandIdentity(sized.command.request));
-    this.#bytes += sized.bytes;
+  /** Nothing waits or runs: what is pushed now runs at once. */
+  isIdleFor(endpointName: string): boolean {
+    return !this.#queues.has(endpointName);
+  }
+
+  push(waiting: WaitingCommand): void {
+    const { ep } = waiting.command.request;
+    this.#waiting.add(commandIdentity(waiting.command.request));
+    this.#bytes += waiting.bytes;
     const queue = this.#queues.get(ep);
     if (queue !== undefined) {
-      queue.push(sized);
+      queue.push(waiting);
       return;
     }
-    this.#queues.set(ep, [sized]);
+    this.#queues.set(ep, [waiting]);
     const serving = this.#serve(ep).finally(() => this.#running.delete(serving));
     this.#running.add(serving);
   }
@@ -64,7 +71,7 @@ export class CommandQueues {
   async #serve(ep: string): Promise<void> {
     const queue = this.#queues.get(ep)!;
     for (let next = queue[0]; next !== undefined; next = queue[0]) {
-      await this.#run(next.command);
+      await this.#run(next);
       queue.shift();
       this.#bytes -= next.bytes;
       this.#waiting.delete(commandIdentity(next.command.request));

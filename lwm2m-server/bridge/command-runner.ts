@@ -2,7 +2,7 @@ import { hasCode, isRetriable, PlatformError } from '../../common/errors.ts';
 import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import { backoffMs, sleep } from '../../common/lifecycle.ts';
 import type { Log } from '../../common/log.ts';
-import type { AvroRequest, AvroRequestKind, AvroResponse, CommandState } from '../../schemas/generated/records.ts';
+import type { AvroRequest, AvroRequestKind, AvroResponse } from '../../schemas/generated/records.ts';
 import type { ServerCounters } from '../counters.ts';
 import type { ObserveRequests } from '../observation/observe-requests.ts';
 import { type DeviceRequests, formatNumber, type RequestOptions } from '../operation/device-requests.ts';
@@ -10,11 +10,12 @@ import { failure, inWords, notRegistered, type Outcome } from '../operation/outc
 import type { Registration } from '../registration/registration.ts';
 import type { Registrations } from '../registration/registrations.ts';
 import type { AnsweredCommands } from './answered-commands.ts';
+import type { WaitingCommand } from './command-queues.ts';
 import type { Outbox } from './outbox.ts';
 import { commandEntry, commandIdentity, commandTombstone } from './state-entries.ts';
 
 /** Operations that must not run twice. The others only read or set what they would set again. */
-const CHANGES_DEVICE: ReadonlySet<AvroRequestKind> = new Set(['write', 'execute', 'create', 'delete']);
+export const CHANGES_DEVICE: ReadonlySet<AvroRequestKind> = new Set(['write', 'execute', 'create', 'delete']);
 
 const MAX_TIMEOUT_MS = 3_600_000;
 
@@ -50,11 +51,11 @@ export class CommandRunner {
   }
 
   /** Never rejects. On shutdown it ends without a reply: the command is in the state topic and goes on after the next start. */
-  async run(command: CommandState): Promise<void> {
-    if (this.#o.signal.aborted) return;
-    const { request } = command;
+  async run(waiting: WaitingCommand): Promise<void> {
+    const { request } = waiting.command;
     try {
-      const result = await this.#resultOf(command);
+      if (this.#o.signal.aborted) return await this.#leave(waiting);
+      const result = await this.#resultOf(waiting);
       if (this.#o.signal.aborted && isWithdrawn(result)) return;
       await this.#reply(request, result, [commandTombstone(this.#o.outbox, request)]);
     } catch (error) {
@@ -68,18 +69,23 @@ export class CommandRunner {
     await this.#reply(request, { outcome });
   }
 
-  async #resultOf(command: CommandState): Promise<Result> {
+  /** It did not leave: the state must not say that it was started. */
+  async #leave({ command, marked }: WaitingCommand): Promise<void> {
+    if (marked) await this.#o.outbox.commit(commandEntry(this.#o.outbox, command));
+  }
+
+  async #resultOf(waiting: WaitingCommand): Promise<Result> {
     try {
-      return await this.#attempt(command);
+      return await this.#attempt(waiting);
     } catch (error) {
       if (!(error instanceof PlatformError))
-        this.#o.log.error({ err: error, ticket: command.request.ticket }, 'a fault while running a command');
+        this.#o.log.error({ err: error, ticket: waiting.command.request.ticket }, 'a fault while running a command');
       return { outcome: failure(error) };
     }
   }
 
-  async #attempt(command: CommandState): Promise<Result> {
-    const { request, startedAt } = command;
+  async #attempt(waiting: WaitingCommand): Promise<Result> {
+    const { request, startedAt } = waiting.command;
     const { counters, now } = this.#o;
     if (startedAt != null) {
       counters.commands_interrupted++;
@@ -96,7 +102,7 @@ export class CommandRunner {
     }
     this.#registrationOf(request);
     const ask = this.#questionOf(request);
-    if (CHANGES_DEVICE.has(request.payload.kind)) return await this.#askOnce(command, ask);
+    if (CHANGES_DEVICE.has(request.payload.kind)) return await this.#askOnce(waiting, ask);
     const registration = this.#registrationOf(request);
     try {
       return await ask(registration);
@@ -110,14 +116,15 @@ export class CommandRunner {
   }
 
   /** Marked as started before it leaves, so that a restart knows better than to repeat it. */
-  async #askOnce({ request, receivedAt }: CommandState, ask: Question): Promise<Result> {
+  async #askOnce(waiting: WaitingCommand, ask: Question): Promise<Result> {
     const { outbox, now, signal } = this.#o;
-    await outbox.commit(commandEntry(outbox, { request, receivedAt, startedAt: { long: now() } }));
+    const { command, marked } = waiting;
+    if (!marked) await outbox.commit(commandEntry(outbox, { ...command, startedAt: { long: now() } }));
     if (signal.aborted) {
-      await outbox.commit(commandEntry(outbox, { request, receivedAt, startedAt: null }));
+      await this.#leave({ ...waiting, marked: true });
       throw new PlatformError('SHUTTING_DOWN', 'the command did not leave');
     }
-    return await ask(this.#registrationOf(request));
+    return await ask(this.#registrationOf(command.request));
   }
 
   #registrationOf({ ep }: AvroRequest): Registration {

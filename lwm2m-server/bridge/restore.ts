@@ -14,7 +14,7 @@ import type { RecordedNotifications } from '../observation/recorded-notification
 import type { Registration } from '../registration/registration.ts';
 import { ANSWERED_LIMIT, type AnsweredCommands } from './answered-commands.ts';
 import { registrationFromAvro } from './avro-registrations.ts';
-import type { SizedCommand } from './command-queues.ts';
+import type { WaitingCommand } from './command-queues.ts';
 import { identityOf } from './state-entries.ts';
 
 /** Newest notifications looked through for repetitions after a restart: more than can be in flight towards one server. */
@@ -24,7 +24,7 @@ export interface RestoredState {
   readonly registrations: readonly Registration[];
   readonly observations: readonly ObservationState[];
   /** Commands without a reply, oldest first. */
-  readonly commands: readonly SizedCommand[];
+  readonly commands: readonly WaitingCommand[];
 }
 
 export interface RestoreOptions {
@@ -55,7 +55,7 @@ export async function restoreState(o: RestoreOptions): Promise<RestoredState> {
   });
   const registrations: Registration[] = [];
   const observations: ObservationState[] = [];
-  const commands: SizedCommand[] = [];
+  const commands: WaitingCommand[] = [];
   const unreadable = new Unreadable(topic, o.log);
   for (const value of entries.values()) {
     const body = (await unreadable.orElse(() => o.state.decode(value)))?.body;
@@ -64,7 +64,7 @@ export async function restoreState(o: RestoreOptions): Promise<RestoredState> {
       registrations.push(registrationFromAvro(body['io.zeelos.lwm2m.state.RegistrationState'].registration));
     else if ('io.zeelos.lwm2m.state.ObservationState' in body)
       observations.push(body['io.zeelos.lwm2m.state.ObservationState']);
-    else commands.push({ command: body['io.zeelos.lwm2m.state.CommandState'], bytes: value.length });
+    else commands.push({ command: body['io.zeelos.lwm2m.state.CommandState'], bytes: value.length, marked: false });
   }
   unreadable.report();
   // Compaction moves a command that was started behind those that wait for it; it was the first of its endpoint.
@@ -72,7 +72,7 @@ export async function restoreState(o: RestoreOptions): Promise<RestoredState> {
   return { registrations, observations, commands };
 }
 
-function isStarted({ command }: SizedCommand): boolean {
+function isStarted({ command }: WaitingCommand): boolean {
   return command.startedAt != null;
 }
 

@@ -12,13 +12,14 @@ function command(ep: string, ticket: string): CommandState {
 class Stage {
   readonly started: string[] = [];
   readonly #ends = new Map<string, () => void>();
-  readonly queues = new CommandQueues(async ({ request: { ep, ticket } }) => {
+  readonly queues = new CommandQueues(async ({ command: { request } }) => {
+    const { ep, ticket } = request;
     this.started.push(`${ep}/${ticket}`);
     await new Promise<void>((resolve) => this.#ends.set(`${ep}/${ticket}`, resolve));
   });
 
   push(ep: string, ticket: string, bytes = 1): void {
-    this.queues.push({ command: command(ep, ticket), bytes });
+    this.queues.push({ command: command(ep, ticket), bytes, marked: false });
   }
 
   async end(name: string): Promise<void> {
