@@ -52,16 +52,19 @@ export async function spawnReplicator(
   at: Pick<TwoClusters, 'edgeBrokers' | 'cloudBrokers'>,
 ): Promise<ReplicatorProcess> {
   const healthPort = (await freePorts()).registry;
-  const settings = {
-    gatewayId,
-    edgeBrokers: at.edgeBrokers,
-    cloudBrokers: at.cloudBrokers,
-    batchBytes: 900_000,
-    healthAddress: '127.0.0.1',
-    healthPort,
+  const flags = {
+    'gateway-id': gatewayId,
+    'edge-brokers': at.edgeBrokers.join(','),
+    'cloud-brokers': at.cloudBrokers.join(','),
+    'health-port': String(healthPort),
   };
-  const script = new URL('./replicator-process.ts', import.meta.url).pathname;
-  const child = spawn(process.execPath, [script, JSON.stringify(settings)], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const command = new URL('../../../bin/zeelos.ts', import.meta.url).pathname;
+  const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
+  const env = { PATH: process.env.PATH, ZEELOS_LOG_LEVEL: process.env.ZEELOS_LOG_LEVEL ?? 'silent' };
+  const child = spawn(process.execPath, [command, 'replicator', ...args], {
+    env,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const exited = once(child, 'exit');
   const end = async (signal: 'SIGKILL' | 'SIGTERM') => {
     child.kill(signal);
