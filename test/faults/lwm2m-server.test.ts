@@ -83,6 +83,27 @@ function assertExactlyOnce(fleet: Fleet, counts: Map<string, number>): void {
 const residentBytes = (pid: number): number =>
   Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024;
 
+/** A newcomer is refused in time with a time to wait, and the next one at once. */
+async function assertShedding(device: RawPeer, messageId: number): Promise<void> {
+  const register = (ep: string, id: number) => {
+    const options = [
+      [URI_PATH, 'rd'],
+      [URI_QUERY, `ep=${ep}`],
+    ] as const;
+    return raw({ code: '0.02', messageId: id, token: '01', options });
+  };
+  const startedAt = Date.now();
+  device.send(register(`newcomer-${messageId}`, messageId));
+  const first = await device.receive(8_000);
+  // Held for a second it gets an empty ACK, and the answer in a message of its own.
+  const held = codeOf(first) === '0.00' ? await device.receive(8_000) : first;
+  assert.equal(codeOf(held), '5.03');
+  assert.ok(Date.now() - startedAt < 6_500, `refused only after ${Date.now() - startedAt} ms`);
+  assert.deepEqual(optionsOf(held).get(MAX_AGE)?.[0], Buffer.from([30]));
+  device.send(raw({ type: 'ACK', code: '0.00', messageId: held.readUInt16BE(2) }));
+  assert.equal(codeOf(await device.exchange(register('another', messageId + 1))), '5.03');
+}
+
 describe('lwm2m-server under faults', function () {
   this.timeout(90_000);
   let stack: Stack;
@@ -103,27 +124,7 @@ describe('lwm2m-server under faults', function () {
       await stack.kill('kafka-edge');
       await sleep(500);
       const atOutage = fleet.acknowledged.size;
-      const register = (ep: string, messageId: number) =>
-        raw({
-          code: '0.02',
-          messageId,
-          token: '01',
-          options: [
-            [URI_PATH, 'rd'],
-            [URI_QUERY, `ep=${ep}`],
-          ],
-        });
-      const startedAt = Date.now();
-      device.send(register('newcomer', 1));
-      const first = await device.receive(8_000);
-      // Held for a second it gets an empty ACK, and the answer in a message of its own.
-      const held = codeOf(first) === '0.00' ? await device.receive(8_000) : first;
-      assert.equal(codeOf(held), '5.03');
-      assert.ok(Date.now() - startedAt < 6_500, `refused only after ${Date.now() - startedAt} ms`);
-      assert.deepEqual(optionsOf(held).get(MAX_AGE)?.[0], Buffer.from([30]));
-      device.send(raw({ type: 'ACK', code: '0.00', messageId: held.readUInt16BE(2) }));
-      const again = await device.exchange(register('newcomer-2', 2));
-      assert.equal(codeOf(again), '5.03');
+      await assertShedding(device, 1);
       await sleep(2_000);
       assert.equal(fleet.acknowledged.size, atOutage, 'an ACK without a record');
       assert.ok((await gateway.metric('kafka_backlog_records')) <= 2 * DEVICES + 10);
@@ -136,6 +137,32 @@ describe('lwm2m-server under faults', function () {
       assert.equal(fleet.registrations.length, DEVICES, 'devices had to register anew');
       assert.deepEqual(fleet.resets, []);
     } finally {
+      await device.close();
+      await fleet.peer.stop();
+      await gateway.close();
+    }
+  });
+
+  it('treats a Kafka that hangs like one that is away', async () => {
+    const gateway = await TestGateway.create(await useEdge(), { observe: ['/3303/0/5700'] });
+    await gateway.spawn();
+    const fleet = await Fleet.start(gateway, 'hung-');
+    const device = await RawPeer.open(gateway.coapPort);
+    const broker = stack.pid('kafka-edge')!;
+    try {
+      await fleet.notifies(100);
+      process.kill(broker, 'SIGSTOP');
+      await sleep(300);
+      const atOutage = fleet.acknowledged.size;
+      await assertShedding(device, 1);
+      assert.equal(fleet.acknowledged.size, atOutage, 'an ACK without a record');
+      process.kill(broker, 'SIGCONT');
+      await fleet.notifies(150, 30_000);
+      await fleet.peer.stop();
+      assertExactlyOnce(fleet, await recorded(gateway));
+      assert.deepEqual(fleet.resets, []);
+    } finally {
+      process.kill(broker, 'SIGCONT');
       await device.close();
       await fleet.peer.stop();
       await gateway.close();
