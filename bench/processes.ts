@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
+import { COMPILE_CACHE_DIR } from '../bin/compile-cache.ts';
 
 /** Linux counts processor time in hundredths of a second for every program (USER_HZ). */
 const TICKS_PER_SECOND = 100;
@@ -64,13 +65,14 @@ export async function calm(attempts = 15, mostBusy = 0.15): Promise<Calm> {
   return { busyBefore: Number(busy.toFixed(3)), load: Number(loadavg()[0]!.toFixed(2)) };
 }
 
-/** Starts a program of the benchmark; its errors are shown, its last line on stdout is its result. */
+/** Starts a program of the benchmark as `zeelos up` starts a service, with sources compiled before; its errors are shown, its last line on stdout is its result. */
 export class Program {
   readonly child: ChildProcess;
   readonly result: Promise<string>;
 
-  constructor(command: string, args: readonly string[], cwd?: string) {
-    this.child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], ...(cwd === undefined ? {} : { cwd }) });
+  constructor(command: string, args: readonly string[], cwd: string = process.cwd()) {
+    const env = { NODE_COMPILE_CACHE: COMPILE_CACHE_DIR, ...process.env };
+    this.child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], cwd, env });
     let output = '';
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => {
       output += text;
