@@ -6,8 +6,9 @@ import type { Run } from './run.ts';
 import { untilStored } from './stored.ts';
 import { held, unlessAborted, until } from './waiting.ts';
 
-const EDGE_SERVICES: readonly ServiceName[] = ['lwm2m-server', 'replicator', 'modbus'];
 const DOWN_MS = 1_500;
+/** Long enough for each device to have a notification waiting. */
+const FROZEN_MS = 500;
 /** What was committed just before may still be acknowledged. */
 const SETTLE_MS = 500;
 const RECOVERY_TIMEOUT_MS = 60_000;
@@ -19,9 +20,11 @@ export async function killEdge(run: Run, devices: Devices): Promise<void> {
   const { account } = devices;
   const { findings } = run;
   const mark = account.mark;
-  for (const name of EDGE_SERVICES) {
+  findings.progress('lwm2m-server is killed while Kafka stands still');
+  await killServer(run, devices, () => askMeanwhile(run));
+  for (const name of ['replicator', 'modbus'] as const) {
     findings.progress(`${name} is killed`);
-    await killService(run, devices, name, name === 'lwm2m-server' ? () => askMeanwhile(run) : undefined);
+    await killService(run, devices, name);
   }
   await modbusGoesOn(run);
   await killKafka(run, devices);
@@ -31,20 +34,43 @@ export async function killEdge(run: Run, devices: Devices): Promise<void> {
   findings.expect(findings.report.kills.stored === numbers.length, 'notifications of the kills are missing or doubled');
 }
 
+/**
+ * Kills lwm2m-server while its Kafka stands still. What it had sent is recorded once Kafka goes on, but nobody is left to
+ * acknowledge it: the devices repeat it to the next server, which must not record it again.
+ */
+export async function killServer(run: Run, devices: Devices, whileDown?: () => Promise<void>): Promise<void> {
+  const { stack } = run.system;
+  const before = devices.account.mark;
+  const group = -stack.pid('kafka-edge')!;
+  process.kill(group, 'SIGSTOP');
+  try {
+    await sleep(FROZEN_MS, run.signal);
+    await run.system.service('lwm2m-server').kill();
+  } finally {
+    process.kill(group, 'SIGCONT');
+  }
+  await restart(run, devices, 'lwm2m-server', before, whileDown);
+}
+
 /** SIGKILL, a pause, a start; resolves when devices get their ACKs again. */
-export async function killService(
+async function killService(run: Run, devices: Devices, name: ServiceName): Promise<void> {
+  const before = devices.account.mark;
+  await run.system.service(name).kill();
+  await restart(run, devices, name, before);
+}
+
+async function restart(
   run: Run,
   devices: Devices,
   name: ServiceName,
+  mark: number,
   whileDown: () => Promise<void> = async () => undefined,
 ): Promise<void> {
-  const before = devices.account.mark;
-  await run.system.service(name).kill();
   const meanwhile = whileDown();
   await sleep(DOWN_MS, run.signal);
   run.system.service(name).start();
   await unlessAborted(run.system.ready(name), run.signal);
-  await recovered(run, devices, `after the kill of ${name}`, before);
+  await recovered(run, devices, `after the kill of ${name}`, mark);
   await meanwhile;
 }
 

@@ -1,7 +1,7 @@
 import { sleep } from '../../common/lifecycle.ts';
 import type { ServerName } from '../../stack/stack.ts';
 import { type Devices, LATE_DEVICE } from './devices.ts';
-import { killService } from './kills.ts';
+import { killServer } from './kills.ts';
 import type { Run } from './run.ts';
 import { untilStored } from './stored.ts';
 import { held, unlessAborted, until } from './waiting.ts';
@@ -23,7 +23,7 @@ export async function cloudOutage(run: Run, devices: Devices, durationMs: number
   await until(observed, { what: 'a device registers without the cloud', timeoutMs: LATE_DEVICE_TIMEOUT_MS, signal });
   await edgeGoesOn(run, devices, performance.now() + (endAtMs - performance.now()) / 2);
   findings.progress('lwm2m-server is killed and starts without the cloud');
-  await killService(run, devices, 'lwm2m-server');
+  await killServer(run, devices);
   await edgeGoesOn(run, devices, endAtMs);
   const numbers = devices.account.since(mark);
   findings.progress(`the cloud is started again; ${numbers.length} notifications were acknowledged without it`);
