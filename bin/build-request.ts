@@ -121,7 +121,10 @@ function instanceOf(path: Lwm2mPath, values: Readonly<Record<string, unknown>>):
 function resourceOf(path: Lwm2mPath, value: string, given: ResourceType | undefined): AvroResource {
   const type = given ?? coreObjectModels().resource(path.objectId!, path.resourceId!)?.type;
   if (type === undefined)
-    throw new PlatformError('USAGE', `the type of ${formatPath(path)} is not known: say it with --type`);
+    throw new PlatformError(
+      'USAGE',
+      `the type of ${formatPath(path)} is not known: say it with --type, or give an instance as --json`,
+    );
   const id = path.resourceInstanceId ?? path.resourceId!;
   return { id, path: formatPath(path), kind: 'SINGLE_RESOURCE', type, value: avroValue(type, value) };
 }

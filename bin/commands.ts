@@ -5,6 +5,7 @@ import { LWM2M_SERVER_SETTINGS } from '../lwm2m-server/settings.ts';
 import { REPLICATOR_SETTINGS } from '../replicator/settings.ts';
 import { type Command, command, service } from './command.ts';
 import { REQUEST_SETTINGS } from './request-settings.ts';
+import { SMOKE_SETTINGS } from './smoke-settings.ts';
 import { STATUS_SETTINGS } from './status-settings.ts';
 import { TAIL_SETTINGS } from './tail-settings.ts';
 import { UP_SETTINGS } from './up-settings.ts';
@@ -82,5 +83,11 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       'zeelos request gw1 sensor-1 writeAttributes /3303/0/5700 "pmin=1&pmax=10"',
     ],
     run: async (settings, context, operands) => (await import('./request.ts')).request(settings, context, operands),
+  }),
+  smoke: command({
+    about:
+      'drives the whole chain once with foreign devices, through an outage and kills, and prints what held as one JSON line',
+    settings: SMOKE_SETTINGS,
+    run: async (settings, context) => (await import('./smoke.ts')).smoke(settings, context),
   }),
 };

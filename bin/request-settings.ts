@@ -1,7 +1,9 @@
 import { gatewayId, hostAndPorts, httpUrl, oneOf, text, wholeNumber } from '../common/setting-types.ts';
 import type { SettingsTable } from '../common/settings.ts';
+import { DATA_DIR } from './running-system.ts';
 
 export const REQUEST_SETTINGS = {
+  dataDir: { about: 'data folder of the `zeelos up` whose addresses hold', schema: text.default(DATA_DIR) },
   kafkaBrokers: {
     about: 'brokers to send to, host:port with commas; else the cloud of `zeelos up`',
     schema: hostAndPorts.optional(),

@@ -25,7 +25,7 @@ export async function request(
   operands: readonly string[],
 ): Promise<ExitCode> {
   const requests = await requestsOf(settings, operands);
-  const running = readAddresses();
+  const running = readAddresses(settings.dataDir);
   const brokers = orRunning(settings.kafkaBrokers, running?.cloudBrokers.split(','), '--kafka-brokers');
   const registryUrl = orRunning(settings.registryUrl, running?.registryUrl, '--registry-url');
   const kafka = connectKafka({ brokers, clientId: 'zeelos-request' }, context.log);

@@ -24,7 +24,7 @@ export function addressesFile(dataDir: string): string {
 }
 
 /** What a running `zeelos up` wrote; undefined when none ever ran here. */
-export function readAddresses(dataDir: string = DATA_DIR): SystemAddresses | undefined {
+export function readAddresses(dataDir: string): SystemAddresses | undefined {
   try {
     return JSON.parse(readFileSync(addressesFile(dataDir), 'utf8')) as SystemAddresses;
   } catch {

@@ -1,7 +1,9 @@
-import { hostAndPorts, httpUrl, wholeNumber, yesNo } from '../common/setting-types.ts';
+import { hostAndPorts, httpUrl, text, wholeNumber, yesNo } from '../common/setting-types.ts';
 import type { SettingsTable } from '../common/settings.ts';
+import { DATA_DIR } from './running-system.ts';
 
 export const TAIL_SETTINGS = {
+  dataDir: { about: 'data folder of the `zeelos up` whose addresses hold', schema: text.default(DATA_DIR) },
   kafkaBrokers: {
     about: 'brokers, host:port with commas; else the cloud of `zeelos up`, or its edge with --edge',
     schema: hostAndPorts.optional(),

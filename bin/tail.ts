@@ -1,6 +1,7 @@
-import { messageOf, PlatformError } from '../common/errors.ts';
+import { isRetriable, messageOf, PlatformError } from '../common/errors.ts';
 import { connectKafka } from '../common/kafka/client.ts';
 import { followTopic } from '../common/kafka/follow-topic.ts';
+import { backoffMs, sleep } from '../common/lifecycle.ts';
 import { RecordReader } from '../common/records.ts';
 import { registrySource } from '../common/schema-registry.ts';
 import type { SettingsOf } from '../common/settings.ts';
@@ -20,7 +21,7 @@ export async function tail(
   const [topic, ...more] = operands;
   if (topic === undefined || more.length > 0)
     throw new PlatformError('USAGE', 'tail takes one topic, for example iot.gw1.observations');
-  const running = readAddresses();
+  const running = readAddresses(settings.dataDir);
   const brokers = orRunning(
     settings.kafkaBrokers,
     (settings.edge ? running?.edgeBrokers : running?.cloudBrokers)?.split(','),
@@ -40,8 +41,8 @@ export async function tail(
     onRecord: async ({ key, value }) => {
       if (done.signal.aborted) return;
       const parts = settings.printKey
-        ? [await decoded(reader, key), await decoded(reader, value)]
-        : [await decoded(reader, value)];
+        ? [await decoded(reader, key, signal), await decoded(reader, value, signal)]
+        : [await decoded(reader, value, signal)];
       process.stdout.write(`${parts.join('\t')}\n`);
       printed++;
       if (printed === settings.limit) done.abort();
@@ -50,14 +51,20 @@ export async function tail(
   return EXIT.ok;
 }
 
-async function decoded(reader: RecordReader, bytes: Buffer | null): Promise<string> {
+/** With the registry away it says so once and waits: a record printed as hex would look like a broken one. */
+async function decoded(reader: RecordReader, bytes: Buffer | null, signal: AbortSignal): Promise<string> {
   if (bytes === null) return 'null';
-  try {
-    return jsonLine(await reader.decode(bytes));
-  } catch (error) {
-    if (error instanceof PlatformError && error.retriable) throw error;
-    if (error instanceof PlatformError && error.code === 'AVRO_FRAME') return JSON.stringify(bytes.toString('utf8'));
-    process.stderr.write(`${messageOf(error)}\n`);
-    return JSON.stringify(bytes.toString('hex'));
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return jsonLine(await reader.decode(bytes));
+    } catch (error) {
+      if (error instanceof PlatformError && error.code === 'AVRO_FRAME') return JSON.stringify(bytes.toString('utf8'));
+      if (!isRetriable(error) || signal.aborted) {
+        process.stderr.write(`${messageOf(error)}\n`);
+        return JSON.stringify(bytes.toString('hex'));
+      }
+      if (attempt === 0) process.stderr.write(`${messageOf(error)}: waiting for it\n`);
+      await sleep(backoffMs(attempt), signal);
+    }
   }
 }

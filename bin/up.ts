@@ -1,3 +1,5 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../common/errors.ts';
 import { untilAborted } from '../common/lifecycle.ts';
@@ -20,8 +22,7 @@ export async function up(settings: UpSettings, { signal, log }: CommandContext):
     gatewayId: settings.gatewayId,
     services,
     observe: settings.observe,
-    // The demo's mapping names the standard port of the simulator.
-    modbusMapping: DEMO_MAPPING,
+    modbusMapping: demoMapping(settings.dataDir, settings.portOffset),
     simulatedDevices: settings.devices,
     log,
     onProgress: say,
@@ -86,6 +87,18 @@ function shifted(ports: SystemPorts, offset: number): SystemPorts {
     modbus: ports.modbus + offset,
     health: shift(ports.health),
   };
+}
+
+/** The demo's mapping names the standard port of the simulator; with shifted ports the adapter reads a copy that names the shifted one. */
+function demoMapping(dataDir: string, offset: number): string {
+  if (offset === 0) return DEMO_MAPPING;
+  const mapping = JSON.parse(readFileSync(DEMO_MAPPING, 'utf8')) as { connection: { port: number } };
+  mapping.connection.port += offset;
+  // The port is part of the name: a start that finds the folder in use changes nothing for who uses it.
+  const file = join(dataDir, `modbus-mapping-${mapping.connection.port}.json`);
+  mkdirSync(dataDir, { recursive: true });
+  writeFileSync(file, `${JSON.stringify(mapping, null, 2)}\n`);
+  return file;
 }
 
 function say(line: string): void {

@@ -32,6 +32,11 @@ export const ERROR_CODES = {
     meaning: 'records wait for Kafka up to the configured limit',
     remedy: 'nothing was accepted, so nothing is lost; it clears when Kafka answers again',
   },
+  KAFKA_NO_TOPIC: {
+    retriable: true,
+    meaning: 'a topic does not exist',
+    remedy: 'check the name; the topics of a gateway are made when its services first run',
+  },
   KAFKA_REFUSED: {
     retriable: false,
     meaning: 'Kafka refused a record or a request for good',
@@ -138,7 +143,7 @@ export const ERROR_CODES = {
   },
   TRANSPORT_BIND: {
     retriable: true,
-    meaning: 'the UDP socket cannot be opened',
+    meaning: 'a UDP or TCP port cannot be opened',
     remedy: 'another process holds the port: stop it or choose another port',
   },
 

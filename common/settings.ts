@@ -13,6 +13,8 @@ export interface Setting<T extends z.ZodType = z.ZodType> {
   readonly schema: T;
   /** Its flag stands alone, without a value, and means `yes`. */
   readonly isSwitch?: true;
+  /** The default as one would write it, where the parsed value does not show it. */
+  readonly standard?: string;
 }
 
 export type SettingsTable = Readonly<Record<string, Setting>>;
@@ -95,9 +97,10 @@ function readFlags(
 export function settingsHelp(
   table: SettingsTable,
 ): readonly { flag: string; variable: string; about: string; standard: string }[] {
-  return Object.entries(table).map(([name, { about, schema }]) => {
+  return Object.entries(table).map(([name, { about, schema, standard: written }]) => {
     const standard = schema.safeParse(undefined);
-    const text = !standard.success ? 'required' : standard.data === undefined ? '–' : String(standard.data);
+    const parsed = !standard.success ? 'required' : standard.data === undefined ? '–' : String(standard.data);
+    const text = written ?? parsed;
     return { flag: `--${flagOf(name)}`, variable: variableOf(name), about, standard: text === '' ? '–' : text };
   });
 }

@@ -10,5 +10,5 @@ export const REPLICATOR_SETTINGS = {
     schema: wholeNumber(16_384, 1_000_000).default(900_000),
   },
   healthAddress: { about: 'address of /metrics, /healthz and /readyz', schema: text.default('127.0.0.1') },
-  healthPort: { about: 'port of /metrics, /healthz and /readyz', schema: port.default(9_464) },
+  healthPort: { about: 'port of /metrics, /healthz and /readyz', schema: port.default(9110) },
 } as const satisfies SettingsTable;

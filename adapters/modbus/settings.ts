@@ -10,6 +10,7 @@ export const MODBUS_SETTINGS = {
   serverUri: {
     about: 'the LwM2M server, coap://host:port',
     schema: coapUri.default({ host: '127.0.0.1', port: 5683 }),
+    standard: 'coap://127.0.0.1:5683',
   },
   healthAddress: { about: 'address of /metrics, /healthz and /readyz', schema: text.default('127.0.0.1') },
   healthPort: { about: 'port of /metrics, /healthz and /readyz', schema: port.default(9131) },

@@ -8,6 +8,7 @@ export const SIMULATOR_SETTINGS = {
   serverUri: {
     about: 'the LwM2M server, coap://host:port',
     schema: coapUri.default({ host: '127.0.0.1', port: 5683 }),
+    standard: 'coap://127.0.0.1:5683',
   },
   count: { about: 'number of simulated devices', schema: wholeNumber(1, 20_000).default(1) },
   prefix: { about: 'endpoint names are this prefix and a number from 1', schema: text.default('sim-') },

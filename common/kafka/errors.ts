@@ -49,6 +49,9 @@ export function hasLostSequence(error: unknown): boolean {
 export function kafkaError(error: unknown, doing: string): PlatformError {
   if (error instanceof PlatformError) return error;
   const type = brokerErrorType(error);
+  if (type === 'UNKNOWN_TOPIC_OR_PARTITION') {
+    return new PlatformError('KAFKA_NO_TOPIC', `${doing}: there is no such topic`, { cause: error });
+  }
   const code = type !== undefined && REFUSALS.has(type) ? 'KAFKA_REFUSED' : 'KAFKA_UNAVAILABLE';
   return new PlatformError(code, `${doing}: ${type ?? messageOf(error)}`, { cause: error });
 }

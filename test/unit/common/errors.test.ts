@@ -54,9 +54,11 @@ describe('common/kafka/errors', () => {
   it('takes a refusal for good as one and everything else as an outage', () => {
     assert.equal(kafkaError(broker('MESSAGE_TOO_LARGE', 1), 'x').code, 'KAFKA_REFUSED');
     assert.equal(kafkaError(broker('TOPIC_AUTHORIZATION_FAILED', 0), 'x').code, 'KAFKA_REFUSED');
-    for (const outage of ['NOT_LEADER_FOR_PARTITION', 'UNKNOWN_TOPIC_OR_PARTITION', 'REQUEST_TIMED_OUT']) {
+    for (const outage of ['NOT_LEADER_FOR_PARTITION', 'REQUEST_TIMED_OUT']) {
       assert.equal(kafkaError(broker(outage, 1), 'x').code, 'KAFKA_UNAVAILABLE');
     }
+    const missing = kafkaError(broker('UNKNOWN_TOPIC_OR_PARTITION', 1), 'x');
+    assert.deepEqual([missing.code, missing.retriable], ['KAFKA_NO_TOPIC', true]);
     assert.equal(kafkaError(new Error('socket'), 'x').code, 'KAFKA_UNAVAILABLE');
     const own = new PlatformError('SHUTTING_DOWN', 'x');
     assert.equal(kafkaError(own, 'x'), own);
