@@ -23,7 +23,10 @@ const REGISTRATION_ID_BYTES = 9;
 /** What a device is told to wait when Kafka takes nothing, in seconds (Max-Age of 5.03, RFC 7252 §5.9.3.4). */
 const RETRY_AFTER_SECONDS = 30;
 
-/** Kafka may fail so long before registrations are refused instead of held. */
+/**
+ * Kafka may fail so long before registrations are refused instead of held. What is refused then was appended and may be committed
+ * yet: a device that comes back replaces that registration (DELETE, NEW), one that does not lets it expire.
+ */
 const PATIENCE_MS = 4_000;
 
 /** Devices whose updates were refused come back when they were told to; until then nobody is taken for gone. */
