@@ -10,6 +10,7 @@ import { useEdge } from '../rig/edge.ts';
 import { eventually, TestGateway } from '../rig/gateway.ts';
 import { useStack } from '../rig/rig.ts';
 
+const LOCATION_PATH = 8;
 const MAX_AGE = 14;
 const URI_PATH = 11;
 const URI_QUERY = 15;
@@ -121,6 +122,16 @@ describe('lwm2m-server under faults', function () {
     const device = await RawPeer.open(gateway.coapPort);
     try {
       await fleet.notifies(200);
+      // Its lifetime runs out while it could not be updated.
+      const brief = [
+        [URI_PATH, 'rd'],
+        [URI_QUERY, 'ep=brief'],
+        [URI_QUERY, 'lt=2'],
+      ] as const;
+      const welcome = await device.exchange(raw({ code: '0.02', messageId: 100, token: '02', options: brief }));
+      const location = optionsOf(welcome)
+        .get(LOCATION_PATH)!
+        .map((segment) => [URI_PATH, String(segment)] as const);
       await stack.kill('kafka-edge');
       await sleep(500);
       const atOutage = fleet.acknowledged.size;
@@ -132,6 +143,8 @@ describe('lwm2m-server under faults', function () {
       await stack.start('kafka-edge');
       await stack.ready('kafka-edge');
       await fleet.notifies(200, 40_000);
+      const update = await device.exchange(raw({ code: '0.02', messageId: 101, token: '03', options: location }));
+      assert.equal(codeOf(update), '2.04', 'a device was taken for gone that could not be heard');
       await fleet.peer.stop();
       assertExactlyOnce(fleet, await recorded(gateway));
       assert.equal(fleet.registrations.length, DEVICES, 'devices had to register anew');
