@@ -1,10 +1,10 @@
 import { FRAME_BYTES, schemaIdOf } from '../../schemas/codec.ts';
-import type { AvroRegistrationResponse } from '../../schemas/generated/records.ts';
+import type { AvroRegistrationResponse, AvroRequest, AvroResponse } from '../../schemas/generated/records.ts';
 import type { TopicName } from '../../schemas/topics.ts';
 import { TOPICS } from '../../schemas/topics.ts';
 import { type Fastavro, fastavro } from '../peers/peers.ts';
 import { originalSchema } from '../vectors/original-avro.ts';
-import { OBSERVE_TICKET } from './command-list.ts';
+import { identityOf, identityOfReply, OBSERVE_TICKET } from './command-list.ts';
 import { AIOCOAP, type Devices, LESHAN, MODBUS } from './devices.ts';
 import { expectedPoints, type PointLine } from './expected-points.ts';
 import type { Run } from './run.ts';
@@ -23,12 +23,13 @@ type EdgeRecords = Readonly<Record<'registrations' | 'observations' | 'replies',
 
 /** Hop by hop, once the devices have stopped: edge = cloud = stores, and every acknowledged number is there once. */
 export async function checkAccounts(run: Run, devices: Devices): Promise<void> {
-  const edge = await checkCopies(run);
+  const { requests, ...edge } = await checkCopies(run);
   const { site } = run;
   const observations = await site.decoded(edge.observations, site.readers.observations);
   const replies = await site.decoded(edge.replies, site.readers.replies);
   await checkPoints(run, [...observations, ...replies].flatMap(expectedPoints));
   await checkNumbers(run, devices);
+  checkReplies(run, await site.decoded(requests, site.readers.requests), replies);
   checkRegistrations(run, await site.decoded(edge.registrations, site.readers.registrations), devices);
   const cancelledAt = replies.find(
     ({ ticket, rep }) => ticket === OBSERVE_TICKET && rep.kind === 'observeCancel',
@@ -42,7 +43,7 @@ export async function checkAccounts(run: Run, devices: Devices): Promise<void> {
 }
 
 /** Each topic and its copy; a replicator that was killed may copy a batch again, and says so by repeats alone. */
-async function checkCopies(run: Run): Promise<EdgeRecords> {
+async function checkCopies(run: Run): Promise<EdgeRecords & { readonly requests: readonly TopicRecord[] }> {
   const sources: Partial<Record<TopicName, readonly TopicRecord[]>> = {};
   for (const name of [...UP, 'requests'] as const) {
     const up = name !== 'requests';
@@ -56,7 +57,7 @@ async function checkCopies(run: Run): Promise<EdgeRecords> {
     run.findings.expect(copy.length === source.length + repeats, `${topic}: the copy does not add up`);
     sources[name] = source;
   }
-  return sources as EdgeRecords;
+  return sources as Awaited<ReturnType<typeof checkCopies>>;
 }
 
 /** As long as nothing was stopped, no record may come twice into the cloud. */
@@ -155,6 +156,14 @@ function checkForeign(
     wrong.length === 0,
     `${ep}: ${wrong.length} acknowledged values not stored exactly once: ${wrong.slice(0, 5)}`,
   );
+}
+
+/** Also of what was asked while the server was down. */
+function checkReplies({ findings }: Run, requests: readonly AvroRequest[], replies: readonly AvroResponse[]): void {
+  const counts = new Map(requests.map((request) => [identityOf(request, request.payload.kind), 0]));
+  for (const identity of replies.map(identityOfReply)) counts.set(identity, (counts.get(identity) ?? 0) + 1);
+  for (const [identity, count] of counts) findings.expect(count === 1, `${count} replies at the edge to ${identity}`);
+  findings.expect(replies.length === requests.length, `${replies.length} replies to ${requests.length} requests`);
 }
 
 /** One registration for each device that was never killed, whatever happened to the server. */
