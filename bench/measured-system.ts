@@ -32,13 +32,9 @@ export function memoryOfServices(system: System, names: readonly ServiceName[]):
   return Object.fromEntries(names.map((name) => [name, memoryOf(system.service(name).pid!)]));
 }
 
-/** Sum over processes; shared pages count once. */
-export function sumOf(memories: Readonly<Record<string, Memory>>): Memory {
-  const add = (kind: keyof Memory) =>
-    Number(
-      Object.values(memories)
-        .reduce((sum, memory) => sum + memory[kind], 0)
-        .toFixed(1),
-    );
-  return { residentMb: add('residentMb'), proportionalMb: add('proportionalMb'), peakMb: add('peakMb') };
+/** What several processes of one program need together: the pages of the program once. */
+export function togetherMb(memories: Readonly<Record<string, Memory>>): number {
+  const each = Object.values(memories);
+  const ownMb = each.reduce((sum, { privateMb }) => sum + privateMb, 0);
+  return Number((ownMb + Math.max(...each.map(({ programMb }) => programMb))).toFixed(1));
 }

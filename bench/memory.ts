@@ -7,7 +7,7 @@ import type { Log } from '../common/log.ts';
 import { text, wholeNumber } from '../common/setting-types.ts';
 import type { SettingsOf, SettingsTable } from '../common/settings.ts';
 import { startFleet } from './load-source.ts';
-import { freeSystemPorts, memoryOfServices, startMeasuredSystem, sumOf } from './measured-system.ts';
+import { freeSystemPorts, memoryOfServices, startMeasuredSystem, togetherMb } from './measured-system.ts';
 import { calm } from './processes.ts';
 
 export const MEMORY_SETTINGS = {
@@ -39,7 +39,7 @@ export async function memory(
         state,
         devices: settings.devices,
         ...each,
-        together: sumOf(each),
+        togetherMb: togetherMb(each),
         ...quiet,
       }),
     );
@@ -48,7 +48,7 @@ export async function memory(
     await Promise.all(services.map((name) => system.ready(name)));
     await sleep(REST_MS, signal);
     now('idle');
-    const fleet = startFleet({ ...settings, port: ports.coap, prefix: 'bench-' }, ['--settle', '5']);
+    const fleet = startFleet({ ...settings, port: ports.coap, prefix: 'bench-' }, ['--settle', '10']);
     await sleep(6_000, signal);
     now('registered');
     await fleet.result;

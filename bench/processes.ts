@@ -17,24 +17,28 @@ function afterName(stat: string): string[] {
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
-/** Resident memory now, and at its highest, in MB of 2^20 bytes. */
-export function residentMb(pid: number, kind: 'VmRSS' | 'VmHWM' = 'VmRSS'): number {
+/** Resident memory now, its parts, or its highest so far, in MB of 2^20 bytes. */
+export function residentMb(pid: number, kind: 'VmRSS' | 'RssAnon' | 'RssFile' | 'VmHWM' = 'VmRSS'): number {
   const kilobytes = new RegExp(`${kind}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return Number((Number(kilobytes) / 1024).toFixed(1));
 }
 
 export interface Memory {
-  /** VmRSS: pages of the program file and of libraries count in every process that maps them. */
   readonly residentMb: number;
-  /** Pss: such pages are divided among those processes. */
-  readonly proportionalMb: number;
+  /** RssAnon: what the process has for itself. */
+  readonly privateMb: number;
+  /** RssFile: pages of program files; processes of one program share them. */
+  readonly programMb: number;
   readonly peakMb: number;
 }
 
 export function memoryOf(pid: number): Memory {
-  const kilobytes = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1];
-  const proportionalMb = Number((Number(kilobytes) / 1024).toFixed(1));
-  return { residentMb: residentMb(pid), proportionalMb, peakMb: residentMb(pid, 'VmHWM') };
+  return {
+    residentMb: residentMb(pid),
+    privateMb: residentMb(pid, 'RssAnon'),
+    programMb: residentMb(pid, 'RssFile'),
+    peakMb: residentMb(pid, 'VmHWM'),
+  };
 }
 
 /** Busy and total seconds of all cores so far. */

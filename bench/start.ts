@@ -12,7 +12,7 @@ import {
   type MeasuredSystemOptions,
   memoryOfServices,
   startMeasuredSystem,
-  sumOf,
+  togetherMb,
 } from './measured-system.ts';
 import { calm, residentMb } from './processes.ts';
 
@@ -67,7 +67,15 @@ async function measure(options: MeasuredSystemOptions, number: number) {
     await sleep(REST_MS, options.signal);
     const services = memoryOfServices(system, options.services);
     const servers = Object.fromEntries(SERVER_NAMES.map((name) => [name, residentMb(system.stack.pid(name)!)]));
-    return { benchmark: 'start', number, readyMs, serverMb: servers, services, allServices: sumOf(services), ...quiet };
+    return {
+      benchmark: 'start',
+      number,
+      readyMs,
+      serverMb: servers,
+      services,
+      servicesTogetherMb: togetherMb(services),
+      ...quiet,
+    };
   } finally {
     await system.stop();
   }
