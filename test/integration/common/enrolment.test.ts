@@ -7,7 +7,9 @@ import { encoderFor, RecordReader } from '../../../common/records.ts';
 import { enrol, readSnapshot, registrySource, snapshotSource, subjectsOf } from '../../../common/schema-registry.ts';
 import { compileSchema, selfContainedSchema } from '../../../schemas/avro-types.ts';
 import { FrameEncoder } from '../../../schemas/codec.ts';
+import { TOPICS } from '../../../schemas/topics.ts';
 import { useStack } from '../../rig/rig.ts';
+import { originalSchema } from '../../vectors/original-avro.ts';
 
 const REQUEST = 'io.zeelos.leshan.avro.request.AvroRequest';
 /** A port where nothing listens. */
@@ -77,6 +79,25 @@ describe('common/schema-registry: enrolment at the real registry', function () {
       hasCode(error, 'REGISTRY_NOT_ENROLLED'),
     );
     assert.deepEqual(readSnapshot(snapshotFile), one);
+  });
+
+  it('is taken over the schemas of the original system, as a backward compatible version', async () => {
+    const gatewayId = `original${process.pid}`;
+    const headers = { 'content-type': 'application/vnd.schemaregistry.v1+json' };
+    const originals = new Map<string, number>();
+    for (const row of Object.values(TOPICS).filter(({ direction }) => direction !== 'edge')) {
+      const subject = `${row.nameFor(gatewayId)}-value`;
+      const body = JSON.stringify({ schema: JSON.stringify(originalSchema(row.value)) });
+      const posted = await fetch(`${registryUrl}/subjects/${subject}/versions`, { method: 'POST', headers, body });
+      assert.equal(posted.status, 200);
+      originals.set(subject, ((await posted.json()) as { id: number }).id);
+      const level = { method: 'PUT', headers, body: '{"compatibility":"BACKWARD_TRANSITIVE"}' };
+      assert.equal((await fetch(`${registryUrl}/config/${subject}`, level)).status, 200);
+    }
+    const { subjects } = await enrol({ gatewayId, registryUrl, snapshotFile: join(folder, 'original.json') });
+    for (const subject of originals.keys()) assert.equal(typeof subjects[subject], 'number', subject);
+    const requests = `iot.${gatewayId}.management.req-value`;
+    assert.notEqual(subjects[requests], originals.get(requests), 'the extension fields make a version of their own');
   });
 
   it('is refused where an incompatible schema stands under a subject', async () => {
