@@ -119,6 +119,17 @@ describe('architecture', () => {
     });
   }
 
+  it('has a lock file that names every package, those of other platforms too', () => {
+    // npm writes a lock without what it could not look up, and `npm ci` then refuses it on the next machine.
+    const { packages } = JSON.parse(readFileSync(`${ROOT}/package-lock.json`, 'utf8')) as {
+      packages: Record<string, { optionalDependencies?: object }>;
+    };
+    const names = new Set(Object.keys(packages).map((path) => path.slice(path.lastIndexOf('node_modules/') + 13)));
+    const wanted = Object.values(packages).flatMap((row) => Object.keys(row.optionalDependencies ?? {}));
+    assert.ok(wanted.length > 10);
+    assert.deepEqual(wanted.filter((name) => !names.has(name)), []);
+  });
+
   it('uses every error code', () => {
     const text = sources()
       .filter((file) => !file.startsWith('test/') && file !== 'common/errors.ts')
