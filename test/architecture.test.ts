@@ -127,7 +127,10 @@ describe('architecture', () => {
     const names = new Set(Object.keys(packages).map((path) => path.slice(path.lastIndexOf('node_modules/') + 13)));
     const wanted = Object.values(packages).flatMap((row) => Object.keys(row.optionalDependencies ?? {}));
     assert.ok(wanted.length > 10);
-    assert.deepEqual(wanted.filter((name) => !names.has(name)), []);
+    assert.deepEqual(
+      wanted.filter((name) => !names.has(name)),
+      [],
+    );
   });
 
   it('uses every error code', () => {
