@@ -204,9 +204,13 @@ describe('Modbus adapter', () => {
       const dead = adapter!.units[0]!.unit;
       await until(() => !dead.reachable, 'the silence to be noticed');
       const token = await observe('unit-1', '/3303/0/5700');
+      const before = one['holding-register'].get(0);
       for (let value = 300; value < 310; value++) {
         one['holding-register'].set(0, value);
-        assert.equal(Number(await nextValue(token)) * 10, value);
+        let notified = Number(await nextValue(token)) * 10;
+        // The poll that was under way at the observe request may still tell the value from before.
+        if (value === 300 && notified === before) notified = Number(await nextValue(token)) * 10;
+        assert.equal(notified, value);
       }
       assert.equal(await read('unit-3', '/3303/0/5700'), '5.04');
       assert.equal(await read('unit-3', '/3/0/11/0'), '8');
