@@ -20,7 +20,7 @@ export const CONNECTOR_SETTINGS = {
   },
   topicCheckSeconds: {
     about: 'pause between looks for topics of gateways that are not there yet, in seconds',
-    schema: wholeNumber(1, 3_600).default(10),
+    schema: wholeNumber(1, 3_600).default(3),
   },
   healthAddress: { about: 'address of the health and metrics port', schema: text.default('127.0.0.1') },
 } as const satisfies SettingsTable;
