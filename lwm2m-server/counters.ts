@@ -33,7 +33,7 @@ export function newServerCounters(): ServerCounters {
   return Object.fromEntries(Object.keys(SERVER_COUNTERS).map((name) => [name, 0])) as ServerCounters;
 }
 
-/** Shows counters under `lwm2m_<name>_total`. */
+/** Shows counters under `<prefix>_<name>_total`, in snake case as Prometheus has it. */
 export function exposeCounters(
   registry: Registry,
   prefix: string,
@@ -42,7 +42,7 @@ export function exposeCounters(
 ): void {
   for (const [name, help] of Object.entries(about)) {
     new Counter({
-      name: `${prefix}_${name}_total`,
+      name: `${prefix}_${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}_total`,
       help,
       registers: [registry],
       collect() {

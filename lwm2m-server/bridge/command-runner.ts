@@ -37,6 +37,8 @@ interface Result {
   readonly outcome: Outcome;
   /** Asked for when the reply is committed. */
   readonly state?: () => readonly OutgoingRecord[];
+  /** The request was taken back before its answer; in our own shutdown nothing is known of it then, and no reply is due yet. */
+  readonly withdrawn?: boolean;
 }
 
 /** Asks a device and tells what came of it. */
@@ -56,7 +58,7 @@ export class CommandRunner {
     try {
       if (this.#o.signal.aborted) return await this.#leave(waiting);
       const result = await this.#resultOf(waiting);
-      if (this.#o.signal.aborted && isWithdrawn(result)) return;
+      if (this.#o.signal.aborted && result.withdrawn === true) return;
       await this.#reply(request, result, [commandTombstone(this.#o.outbox, request)]);
     } catch (error) {
       if (!this.#o.signal.aborted)
@@ -80,7 +82,8 @@ export class CommandRunner {
     } catch (error) {
       if (!(error instanceof PlatformError))
         this.#o.log.error({ err: error, ticket: waiting.command.request.ticket }, 'a fault while running a command');
-      return { outcome: failure(error) };
+      const withdrawn = hasCode(error, 'COAP_CANCELLED') || hasCode(error, 'SHUTTING_DOWN');
+      return { outcome: failure(error), withdrawn };
     }
   }
 
@@ -196,11 +199,4 @@ function isUnrecordable(error: unknown): error is PlatformError {
 
 function unrecordable({ code, message }: PlatformError): Outcome {
   return inWords('INTERNAL_SERVER_ERROR', `${code}: the answer of the device fits no record: ${message.slice(0, 500)}`);
-}
-
-/** The request was withdrawn by our own shutdown, so nothing is known of its outcome and no reply is due yet. */
-function isWithdrawn({ outcome }: Result): boolean {
-  const body = outcome.body as { 'io.zeelos.leshan.avro.response.AvroGenericResponse'?: { message: string } } | null;
-  const message = body?.['io.zeelos.leshan.avro.response.AvroGenericResponse']?.message ?? '';
-  return message.startsWith('COAP_CANCELLED') || message.startsWith('SHUTTING_DOWN');
 }
