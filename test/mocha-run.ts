@@ -6,6 +6,9 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const MOCHA = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');
 
+/** A run that lasts longer hangs: it is ended and counts as failed. The longest takes about six minutes. */
+const RUN_LIMIT_MS = 20 * 60_000;
+
 export interface Counts {
   readonly passed: number;
   readonly failed: number;
@@ -50,12 +53,19 @@ export function close(counts: readonly Counts[]): void {
 function run(command: string, args: readonly string[]): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+    const limit = setTimeout(() => {
+      process.stdout.write(`\nstill running after ${RUN_LIMIT_MS / 60_000} minutes: ended\n`);
+      child.kill('SIGKILL');
+    }, RUN_LIMIT_MS);
     let output = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       process.stdout.write(text);
       output = (output + text).slice(-100_000);
     });
     child.once('error', reject);
-    child.once('close', (code) => resolve({ code, output }));
+    child.once('close', (code) => {
+      clearTimeout(limit);
+      resolve({ code, output });
+    });
   });
 }
