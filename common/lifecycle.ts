@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from './errors.ts';
+import { isRetriable, messageOf } from './errors.ts';
 import type { Log } from './log.ts';
 
 /** Resolves after the time or at once when the signal is aborted; never rejects. */
@@ -15,6 +15,34 @@ const LONGEST_PAUSE_MS = 5_000;
 export function backoffMs(attempt: number, random: () => number = Math.random): number {
   const ceiling = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 20));
   return FIRST_PAUSE_MS / 2 + random() * (ceiling - FIRST_PAUSE_MS / 2);
+}
+
+/** What every service is given: when to stop, and where to log. */
+export interface ServiceContext {
+  readonly signal: AbortSignal;
+  readonly log: Log;
+}
+
+/** Failures in a row, a second or two of them, that are not worth a warning while neighbours start. */
+const QUIET_ATTEMPTS = 3;
+
+/** Repeats what fails in a retriable way until it is done; undefined when the signal is aborted first. Warns once. */
+export async function untilDone<T>(
+  doing: string,
+  { signal, log }: ServiceContext,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isRetriable(error)) throw error;
+      if (attempt === QUIET_ATTEMPTS)
+        log.warn({ doing, reason: messageOf(error) }, 'this does not succeed yet; it goes on by itself');
+      await sleep(backoffMs(attempt), signal);
+    }
+  }
+  return undefined;
 }
 
 /** What was opened, to be closed in reverse order; one that fails to close does not keep the others open. */

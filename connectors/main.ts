@@ -1,7 +1,6 @@
 import { type Health, openHealth } from '../common/health.ts';
 import { connectKafka } from '../common/kafka/client.ts';
-import { Closers } from '../common/lifecycle.ts';
-import type { Log } from '../common/log.ts';
+import { Closers, type ServiceContext } from '../common/lifecycle.ts';
 import { registrySource } from '../common/schema-registry.ts';
 import { TOPICS } from '../schemas/topics.ts';
 import { ConnectorMetrics } from './connector-metrics.ts';
@@ -20,11 +19,6 @@ import {
 } from './settings.ts';
 import type { Sink, SinkTopic } from './sink.ts';
 import { consumeAsTopicsAppear } from './topic-rounds.ts';
-
-export interface ServiceContext {
-  readonly signal: AbortSignal;
-  readonly log: Log;
-}
 
 /** The connectors that exist: the sub-command of each, its settings, the topics it takes. */
 export const CONNECTORS = {

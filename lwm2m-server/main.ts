@@ -1,11 +1,9 @@
-import { isRetriable, messageOf } from '../common/errors.ts';
 import { type Health, openHealth } from '../common/health.ts';
 import { connectKafka, type KafkaCluster } from '../common/kafka/client.ts';
 import { CommittingProducer } from '../common/kafka/committing-producer.ts';
 import { consume } from '../common/kafka/consumer.ts';
 import { ensureTopics } from '../common/kafka/topics.ts';
-import { backoffMs, Closers, sleep } from '../common/lifecycle.ts';
-import type { Log } from '../common/log.ts';
+import { Closers, type ServiceContext, untilDone } from '../common/lifecycle.ts';
 import { RecordReader } from '../common/records.ts';
 import { enrol, firstOf, registrySource, snapshotSource } from '../common/schema-registry.ts';
 import type { SettingsOf } from '../common/settings.ts';
@@ -23,11 +21,6 @@ import { RecordedNotifications } from './observation/recorded-notifications.ts';
 import type { LWM2M_SERVER_SETTINGS } from './settings.ts';
 
 type Settings = SettingsOf<typeof LWM2M_SERVER_SETTINGS>;
-
-export interface ServiceContext {
-  readonly signal: AbortSignal;
-  readonly log: Log;
-}
 
 const TICK_MS = 1_000;
 const FLUSH_MS = 1_000;
@@ -174,25 +167,6 @@ const COMPACTED = {
   'segment.bytes': String(16 * 2 ** 20),
   'min.cleanable.dirty.ratio': '0.2',
 };
-
-/** Repeats what fails in a retriable way until it is done; undefined when the signal is aborted first. */
-async function untilDone<T>(
-  doing: string,
-  { signal, log }: ServiceContext,
-  work: () => Promise<T>,
-): Promise<T | undefined> {
-  for (let attempt = 0; !signal.aborted; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isRetriable(error)) throw error;
-      if (attempt === 3)
-        log.warn({ doing, reason: messageOf(error) }, 'this does not succeed yet; it goes on by itself');
-      await sleep(backoffMs(attempt), signal);
-    }
-  }
-  return undefined;
-}
 
 function showMetrics(
   health: Health,

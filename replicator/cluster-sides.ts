@@ -1,7 +1,6 @@
-import { isRetriable, messageOf } from '../common/errors.ts';
 import type { KafkaCluster } from '../common/kafka/client.ts';
 import { clusterIdOf, ensureTopics, partitionCounts, type TopicSpec } from '../common/kafka/topics.ts';
-import { backoffMs, sleep } from '../common/lifecycle.ts';
+import { untilDone } from '../common/lifecycle.ts';
 import type { Log } from '../common/log.ts';
 import type { CopiedTopic, Side } from './directions.ts';
 
@@ -33,23 +32,15 @@ export async function reachSide(o: {
   readonly signal: AbortSignal;
   readonly log: Log;
 }): Promise<string | undefined> {
-  for (let attempt = 0; !o.signal.aborted; attempt++) {
-    try {
-      const id = await clusterIdOf(o.kafka);
-      await ensureTopics(
-        o.kafka,
-        o.topics.map((topic) => specFor(topic, topic.partitions[o.side])),
-      );
-      o.log.info({ side: o.side, clusterId: id }, 'Kafka reached');
-      return id;
-    } catch (error) {
-      if (!isRetriable(error)) throw error;
-      if (attempt === 0)
-        o.log.warn({ side: o.side, reason: messageOf(error) }, 'Kafka does not answer: waiting for it');
-      await sleep(backoffMs(attempt), o.signal);
-    }
-  }
-  return undefined;
+  return await untilDone(`reaching Kafka, ${o.side}`, o, async () => {
+    const id = await clusterIdOf(o.kafka);
+    await ensureTopics(
+      o.kafka,
+      o.topics.map((topic) => specFor(topic, topic.partitions[o.side])),
+    );
+    o.log.info({ side: o.side, clusterId: id }, 'Kafka reached');
+    return id;
+  });
 }
 
 /** Knows how many partitions the target topics have, and makes and grows them before they are needed. */

@@ -214,8 +214,11 @@ export class CommittingProducer {
 
   /** The broker refused the batch for good, perhaps because of one record: each gets its own verdict. */
   async #sendOneByOne(batch: readonly Waiting[]): Promise<void> {
+    let bytes = this.#inFlightBytes;
     for (const [index, waiting] of batch.entries()) {
       this.#inFlight = batch.slice(index);
+      this.#inFlightBytes = bytes;
+      bytes -= waiting.bytes;
       this.#inFlightSince = performance.now();
       const error = await this.#sendUntilTaken([waiting]);
       if (this.#closing.signal.aborted) return;
