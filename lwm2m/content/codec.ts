@@ -1,5 +1,5 @@
 import { PlatformError } from '../../common/errors.ts';
-import type { ObjectModels } from '../model/object-models.ts';
+import type { ModelLookup } from '../model/object-models.ts';
 import { formatPath, type Lwm2mPath, pathLevel } from '../path.ts';
 import { CONTENT_FORMATS, type ContentFormatName, contentFormatName } from './content-formats.ts';
 import type { Lwm2mNode, SingleResource } from './node.ts';
@@ -11,7 +11,7 @@ import { contentFault } from './value-site.ts';
 export type { CreateContent } from './tlv-content.ts';
 
 interface ContentCodec {
-  decode(payload: Uint8Array, path: Lwm2mPath, models: ObjectModels): Lwm2mNode;
+  decode(payload: Uint8Array, path: Lwm2mPath, models: ModelLookup): Lwm2mNode;
   encode(node: Lwm2mNode, path: Lwm2mPath): Buffer;
 }
 
@@ -30,7 +30,7 @@ export function decodeContent(
   contentFormat: number | undefined,
   payload: Uint8Array,
   path: Lwm2mPath,
-  models: ObjectModels,
+  models: ModelLookup,
 ): Lwm2mNode {
   return codecOf(contentFormat ?? CONTENT_FORMATS.TEXT.number).decode(payload, path, models);
 }
@@ -40,7 +40,7 @@ export function decodeCreateContent(
   contentFormat: number | undefined,
   payload: Uint8Array,
   path: Lwm2mPath,
-  models: ObjectModels,
+  models: ModelLookup,
 ): CreateContent {
   const name = contentFormat === undefined ? undefined : contentFormatName(contentFormat);
   if (name !== 'TLV' || pathLevel(path) !== 'object') {
@@ -67,7 +67,7 @@ function codecOf(contentFormat: number): ContentCodec {
   throw new PlatformError('LWM2M_CONTENT_FORMAT', `no codec for content format ${contentFormat}`, { details });
 }
 
-function decodeText(payload: Uint8Array, path: Lwm2mPath, models: ObjectModels): SingleResource {
+function decodeText(payload: Uint8Array, path: Lwm2mPath, models: ModelLookup): SingleResource {
   const id = valueId(path);
   const model = models.resource(path.objectId!, path.resourceId!);
   const value = readTextValue(model?.type ?? 'STRING', model?.unsigned === true, payload, { path });
@@ -78,7 +78,7 @@ function encodeText(node: Lwm2mNode, path: Lwm2mPath): Buffer {
   return writeTextValue(singleValue(node, path), { path });
 }
 
-function decodeOpaque(payload: Uint8Array, path: Lwm2mPath, models: ObjectModels): SingleResource {
+function decodeOpaque(payload: Uint8Array, path: Lwm2mPath, models: ModelLookup): SingleResource {
   const id = valueId(path);
   const type = models.resource(path.objectId!, path.resourceId!)?.type ?? 'OPAQUE';
   if (type !== 'OPAQUE') throw contentFault({ path }, `opaque content for a resource of type ${type}`);

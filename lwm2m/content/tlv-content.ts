@@ -1,5 +1,5 @@
 import { PlatformError } from '../../common/errors.ts';
-import type { ObjectModels, ResourceModel } from '../model/object-models.ts';
+import type { ModelLookup, ResourceModel } from '../model/object-models.ts';
 import { isId, type Lwm2mPath, pathLevel } from '../path.ts';
 import type { Lwm2mNode, MultipleResource, ObjectInstance, ObjectNode, Resource, SingleResource } from './node.ts';
 import { decodeTlv, encodeTlv, type TlvEntry } from './tlv.ts';
@@ -11,7 +11,7 @@ import { contentFault } from './value-site.ts';
  * is single or multiple is taken from the wire, not from the model. An entry may be missing its wrapper or wear one
  * that the path already names, since devices differ in this. Throws LWM2M_TLV, LWM2M_CONTENT, LWM2M_CONTENT_FORMAT.
  */
-export function decodeTlvContent(payload: Uint8Array, path: Lwm2mPath, models: ObjectModels): Lwm2mNode {
+export function decodeTlvContent(payload: Uint8Array, path: Lwm2mPath, models: ModelLookup): Lwm2mNode {
   const entries = decodeTlv(payload);
   switch (pathLevel(path)) {
     case 'root':
@@ -33,7 +33,7 @@ export interface CreateContent {
 }
 
 /** The body of a Create on an object path: one instance entry, or bare resources. Throws as `decodeTlvContent` does. */
-export function decodeTlvCreate(payload: Uint8Array, path: Lwm2mPath, models: ObjectModels): CreateContent {
+export function decodeTlvCreate(payload: Uint8Array, path: Lwm2mPath, models: ModelLookup): CreateContent {
   const entries = decodeTlv(payload);
   if (!entries.some((entry) => entry.kind === 'objectInstance')) {
     return { resources: readResources(entries, path, models) };
@@ -43,7 +43,7 @@ export function decodeTlvCreate(payload: Uint8Array, path: Lwm2mPath, models: Ob
   return { instanceId: instances[0]!.id, resources: instances[0]!.resources };
 }
 
-function readObject(entries: readonly TlvEntry[], path: Lwm2mPath, models: ObjectModels): ObjectNode {
+function readObject(entries: readonly TlvEntry[], path: Lwm2mPath, models: ModelLookup): ObjectNode {
   const id = path.objectId!;
   const bare = entries.length > 0 && entries.every((entry) => entry.kind !== 'objectInstance');
   if (bare) {
@@ -61,11 +61,11 @@ function readObject(entries: readonly TlvEntry[], path: Lwm2mPath, models: Objec
   return { kind: 'object', id, instances };
 }
 
-function readInstance(id: number, entries: readonly TlvEntry[], path: Lwm2mPath, models: ObjectModels): ObjectInstance {
+function readInstance(id: number, entries: readonly TlvEntry[], path: Lwm2mPath, models: ModelLookup): ObjectInstance {
   return { kind: 'instance', id, resources: readResources(entries, path, models) };
 }
 
-function readResources(entries: readonly TlvEntry[], path: Lwm2mPath, models: ObjectModels): Resource[] {
+function readResources(entries: readonly TlvEntry[], path: Lwm2mPath, models: ModelLookup): Resource[] {
   const seen = new Set<number>();
   return entries.map((entry) => {
     checkId(entry, seen, path);
@@ -73,7 +73,7 @@ function readResources(entries: readonly TlvEntry[], path: Lwm2mPath, models: Ob
   });
 }
 
-function readResource(entry: TlvEntry, instancePath: Lwm2mPath, models: ObjectModels): Resource {
+function readResource(entry: TlvEntry, instancePath: Lwm2mPath, models: ModelLookup): Resource {
   const path = { ...instancePath, resourceId: entry.id };
   const model = models.resource(path.objectId!, entry.id);
   if (entry.kind === 'resource') return readSingle(entry.id, entry, path, model);
@@ -110,7 +110,7 @@ function typeOf(model: ResourceModel | undefined) {
   return model?.type ?? 'OPAQUE';
 }
 
-function readLoneResource(entries: readonly TlvEntry[], path: Lwm2mPath, models: ObjectModels): Resource {
+function readLoneResource(entries: readonly TlvEntry[], path: Lwm2mPath, models: ModelLookup): Resource {
   if (entries.length > 0 && entries.every((entry) => entry.kind === 'resourceInstance')) {
     return readMultiple(entries, path, models.resource(path.objectId!, path.resourceId!));
   }
@@ -118,7 +118,7 @@ function readLoneResource(entries: readonly TlvEntry[], path: Lwm2mPath, models:
   return readResource(only(entries, resourceId!, path), instancePath, models);
 }
 
-function readLoneResourceInstance(entries: readonly TlvEntry[], path: Lwm2mPath, models: ObjectModels): SingleResource {
+function readLoneResourceInstance(entries: readonly TlvEntry[], path: Lwm2mPath, models: ModelLookup): SingleResource {
   const first = entries[0];
   const wrapped = first?.kind === 'multipleResource' ? only(entries, path.resourceId!, path) : undefined;
   const bare = wrapped?.kind === 'multipleResource' ? wrapped.children : entries;

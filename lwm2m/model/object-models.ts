@@ -27,6 +27,12 @@ export interface ObjectModel {
   readonly resources: ReadonlyMap<number, ResourceModel>;
 }
 
+/** What decoding asks of the models: those of one registration, or all. */
+export interface ModelLookup {
+  object(id: number): ObjectModel | undefined;
+  resource(objectId: number, resourceId: number): ResourceModel | undefined;
+}
+
 /** A fixed set of object definitions, looked up by id and version on every decoded value. */
 export class ObjectModels {
   /** By object id, newest version first. */
