@@ -23,6 +23,11 @@ const FORMAT_NUMBERS: Readonly<Record<AvroContentFormat, number>> = {
   TEXT_CODE: CONTENT_FORMATS.TEXT.number,
   OPAQUE_CODE: CONTENT_FORMATS.OPAQUE.number,
   LINK_CODE: CONTENT_FORMATS.LINK.number,
+  CBOR: CONTENT_FORMATS.CBOR.number,
+  SENML_JSON: CONTENT_FORMATS.SENML_JSON.number,
+  SENML_CBOR: CONTENT_FORMATS.SENML_CBOR.number,
+  LWM2M_CBOR: CONTENT_FORMATS.LWM2M_CBOR.number,
+  AUTO: CONTENT_FORMATS.TLV.number,
 };
 
 export function formatNumber(symbol: AvroContentFormat): number {
@@ -109,8 +114,13 @@ export class DeviceRequests {
         return executeRequest(payload, path);
       case 'create':
         return createRequest(payload, path, format);
+      case 'readComposite':
+      case 'writeComposite':
+        throw new PlatformError('LWM2M_REQUEST', `${payload.kind} is not served`);
       case 'observe':
       case 'observeCancel':
+      case 'observeComposite':
+      case 'cancel':
         throw new PlatformError('INTERNAL', `${payload.kind} is no plain request`);
     }
   }

@@ -4,8 +4,30 @@
 export const avroBnds = ['U', 'UQ', 'S', 'SQ', 'US', 'UQS'] as const;
 export type AvroBnd = (typeof avroBnds)[number];
 
-/** Content format to ask for or to write with: TLV 11542, JSON 11543, text 0, opaque 42, link 40. */
-export const avroContentFormats = ['TLV', 'JSON_CODE', 'TEXT_CODE', 'OPAQUE_CODE', 'LINK_CODE'] as const;
+/** Extension: withdraws a command that has no reply yet. */
+export interface AvroCancelRequest {
+  /** ticket of the command to withdraw */
+  readonly ticket: string;
+}
+
+/** Extension: a node with its path. */
+export interface AvroCompositeNode {
+  /** LwM2M path */
+  readonly path: string;
+  /** the node */
+  readonly content: { readonly 'io.zeelos.leshan.avro.resource.AvroObjectResource': AvroObjectResource } | { readonly 'io.zeelos.leshan.avro.resource.AvroInstanceResource': AvroInstanceResource } | { readonly 'io.zeelos.leshan.avro.resource.AvroResource': AvroResource } | { readonly 'io.zeelos.leshan.avro.resource.AvroMultipleResource': AvroMultipleResource };
+  /** ms since 1970, when the value has a time of its own */
+  readonly timestamp?: null | { readonly 'long': number } | undefined;
+}
+
+/** Extension: what a composite read found; a path that the device does not have is missing. */
+export interface AvroCompositeResponse {
+  /** one for each path and time */
+  readonly nodes: readonly (AvroCompositeNode)[];
+}
+
+/** Content format to ask for or to write with: TLV 11542, JSON 11543, text 0, opaque 42, link 40. Extensions: CBOR 60, SENML_JSON 110, SENML_CBOR 112, LWM2M_CBOR 11544, and AUTO, which leaves the choice to the server. */
+export const avroContentFormats = ['TLV', 'JSON_CODE', 'TEXT_CODE', 'OPAQUE_CODE', 'LINK_CODE', 'CBOR', 'SENML_JSON', 'SENML_CBOR', 'LWM2M_CBOR', 'AUTO'] as const;
 export type AvroContentFormat = (typeof avroContentFormats)[number];
 
 /** Creates an object instance. */
@@ -86,6 +108,18 @@ export interface AvroObjectResource {
   readonly kind: AvroResourceKind;
   /** instances */
   readonly instances: readonly (AvroInstanceResource)[];
+}
+
+/** Extension: observes several paths at once (LwM2M 1.1); observeCancel with the same body ends it. */
+export interface AvroObserveCompositeRequest {
+  /** LwM2M paths */
+  readonly paths: readonly (string)[];
+}
+
+/** Extension: reads several paths at once (LwM2M 1.1). */
+export interface AvroReadCompositeRequest {
+  /** LwM2M paths */
+  readonly paths: readonly (string)[];
 }
 
 /** What was read or observed. */
@@ -196,22 +230,26 @@ export interface AvroRequest {
   readonly timeoutMs?: null | { readonly 'long': number } | undefined;
   /** extension: who asked, for the audit trail */
   readonly requestedBy?: null | { readonly 'string': string } | undefined;
+  /** extension: true to wait for a device that sleeps or is away, until expiresAt */
+  readonly queue?: null | { readonly 'boolean': boolean } | undefined;
+  /** extension: true to take the place of a waiting command of the same kind and path */
+  readonly coalesce?: null | { readonly 'boolean': boolean } | undefined;
 }
 
-/** Device management operation. */
-export const avroRequestKinds = ['read', 'write', 'writeAttributes', 'execute', 'observe', 'observeCancel', 'delete', 'discover', 'create'] as const;
+/** Device management operation. Extensions: readComposite, writeComposite, observeComposite, and cancel, which withdraws another command. */
+export const avroRequestKinds = ['read', 'write', 'writeAttributes', 'execute', 'observe', 'observeCancel', 'delete', 'discover', 'create', 'readComposite', 'writeComposite', 'observeComposite', 'cancel'] as const;
 export type AvroRequestKind = (typeof avroRequestKinds)[number];
 
 /** The operation. */
 export interface AvroRequestPayload {
   /** operation */
   readonly kind: AvroRequestKind;
-  /** LwM2M path */
+  /** LwM2M path; / for a composite operation and for cancel */
   readonly path: string;
   /** content format */
   readonly contentFormat: AvroContentFormat;
   /** what the operation needs */
-  readonly body?: null | { readonly 'io.zeelos.leshan.avro.request.AvroCreateRequest': AvroCreateRequest } | { readonly 'io.zeelos.leshan.avro.request.AvroExecuteRequest': AvroExecuteRequest } | { readonly 'io.zeelos.leshan.avro.request.AvroWriteAttributesRequest': AvroWriteAttributesRequest } | { readonly 'io.zeelos.leshan.avro.request.AvroWriteRequest': AvroWriteRequest } | undefined;
+  readonly body?: null | { readonly 'io.zeelos.leshan.avro.request.AvroCreateRequest': AvroCreateRequest } | { readonly 'io.zeelos.leshan.avro.request.AvroExecuteRequest': AvroExecuteRequest } | { readonly 'io.zeelos.leshan.avro.request.AvroWriteAttributesRequest': AvroWriteAttributesRequest } | { readonly 'io.zeelos.leshan.avro.request.AvroWriteRequest': AvroWriteRequest } | { readonly 'io.zeelos.leshan.avro.request.AvroReadCompositeRequest': AvroReadCompositeRequest } | { readonly 'io.zeelos.leshan.avro.request.AvroWriteCompositeRequest': AvroWriteCompositeRequest } | { readonly 'io.zeelos.leshan.avro.request.AvroObserveCompositeRequest': AvroObserveCompositeRequest } | { readonly 'io.zeelos.leshan.avro.request.AvroCancelRequest': AvroCancelRequest } | undefined;
 }
 
 /** A single value. */
@@ -246,6 +284,8 @@ export interface AvroResponse {
   readonly timestamp: number;
   /** the outcome */
   readonly rep: AvroResponsePayload;
+  /** extension: ms since 1970 of the value that was read, when the device gave one */
+  readonly valueTimestamp?: null | { readonly 'long': number } | undefined;
 }
 
 /** CoAP response code: 2.01 2.02 2.04 2.05 4.00 4.01 4.05 4.03 4.04 4.06 4.08 4.12 4.13 4.15 5.00; any other is UNKNOWN. */
@@ -254,9 +294,9 @@ export type AvroResponseCode = (typeof avroResponseCodes)[number];
 
 /** Value of iot.<gateway>.observations: one notification. */
 export interface AvroResponseObserve {
-  /** ticket of the observe command, or unset */
+  /** ticket of the command, or unset */
   readonly ticket: string;
-  /** hex of the observation token */
+  /** hex of the observation token; send for what a device sent of its own accord, read for older values of a read */
   readonly observationId: string;
   /** gateway id */
   readonly serverId: string;
@@ -264,7 +304,7 @@ export interface AvroResponseObserve {
   readonly ep: string;
   /** LwM2M path */
   readonly path: string;
-  /** ms since 1970 */
+  /** ms since 1970: the time of the value when the device gave one, else of its arrival */
   readonly timestamp: number;
   /** the outcome */
   readonly rep: AvroResponsePayload;
@@ -279,7 +319,7 @@ export interface AvroResponsePayload {
   /** operation */
   readonly kind: AvroRequestKind;
   /** content, links, location or message */
-  readonly body?: null | { readonly 'io.zeelos.leshan.avro.response.AvroReadResponseBody': AvroReadResponseBody } | { readonly 'io.zeelos.leshan.avro.response.AvroDiscoverResponse': AvroDiscoverResponse } | { readonly 'io.zeelos.leshan.avro.response.AvroCreateResponse': AvroCreateResponse } | { readonly 'io.zeelos.leshan.avro.response.AvroGenericResponse': AvroGenericResponse } | undefined;
+  readonly body?: null | { readonly 'io.zeelos.leshan.avro.response.AvroReadResponseBody': AvroReadResponseBody } | { readonly 'io.zeelos.leshan.avro.response.AvroDiscoverResponse': AvroDiscoverResponse } | { readonly 'io.zeelos.leshan.avro.response.AvroCreateResponse': AvroCreateResponse } | { readonly 'io.zeelos.leshan.avro.response.AvroGenericResponse': AvroGenericResponse } | { readonly 'io.zeelos.leshan.avro.response.AvroCompositeResponse': AvroCompositeResponse } | undefined;
 }
 
 /** LwM2M data type. */
@@ -290,6 +330,12 @@ export type AvroType = (typeof avroTypes)[number];
 export interface AvroWriteAttributesRequest {
   /** query form, for example pmin=10&pmax=60 */
   readonly observeSpec: string;
+}
+
+/** Extension: writes to several paths at once (LwM2M 1.1). */
+export interface AvroWriteCompositeRequest {
+  /** what to write, each at its path */
+  readonly nodes: readonly (AvroCompositeNode)[];
 }
 
 /** Writes an object, an instance or a resource. */
@@ -326,6 +372,10 @@ export interface ObservationState {
   readonly token: Buffer;
   /** ticket of the observe command, or unset */
   readonly ticket: string;
+  /** what a composite observation observes */
+  readonly paths?: null | { readonly 'array': readonly (string)[] } | undefined;
+  /** CoAP number of the format that a composite observation was asked in */
+  readonly contentFormat?: null | { readonly 'int': number } | undefined;
 }
 
 /** Value under registration/<ep> in lwm2m.<gateway>.state. */
@@ -342,6 +392,12 @@ export interface ServerState {
 
 /** Record types by full Avro name. */
 export interface AvroRecords {
+
+  'io.zeelos.leshan.avro.request.AvroCancelRequest': AvroCancelRequest;
+
+  'io.zeelos.leshan.avro.resource.AvroCompositeNode': AvroCompositeNode;
+
+  'io.zeelos.leshan.avro.response.AvroCompositeResponse': AvroCompositeResponse;
 
   'io.zeelos.leshan.avro.request.AvroCreateRequest': AvroCreateRequest;
 
@@ -362,6 +418,10 @@ export interface AvroRecords {
   'io.zeelos.leshan.avro.resource.AvroMultipleResource': AvroMultipleResource;
 
   'io.zeelos.leshan.avro.resource.AvroObjectResource': AvroObjectResource;
+
+  'io.zeelos.leshan.avro.request.AvroObserveCompositeRequest': AvroObserveCompositeRequest;
+
+  'io.zeelos.leshan.avro.request.AvroReadCompositeRequest': AvroReadCompositeRequest;
 
   'io.zeelos.leshan.avro.response.AvroReadResponseBody': AvroReadResponseBody;
 
@@ -386,6 +446,8 @@ export interface AvroRecords {
   'io.zeelos.leshan.avro.response.AvroResponsePayload': AvroResponsePayload;
 
   'io.zeelos.leshan.avro.request.AvroWriteAttributesRequest': AvroWriteAttributesRequest;
+
+  'io.zeelos.leshan.avro.request.AvroWriteCompositeRequest': AvroWriteCompositeRequest;
 
   'io.zeelos.leshan.avro.request.AvroWriteRequest': AvroWriteRequest;
 

@@ -59,6 +59,8 @@ describe('schemas/avro-types', () => {
         expiresAt: null,
         timeoutMs: null,
         requestedBy: null,
+        queue: null,
+        coalesce: null,
       });
     });
   }
