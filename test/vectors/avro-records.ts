@@ -1,10 +1,13 @@
 /** Records that together take every branch of every union and every symbol of every enum; a test says so. */
 import {
+  type AvroCompositeNode,
+  type AvroContentFormat,
   type AvroInstanceResource,
   type AvroMultipleResource,
   type AvroObjectResource,
   type AvroRecords,
   type AvroRequest,
+  type AvroRequestKind,
   type AvroRequestPayload,
   type AvroResource,
   type AvroResponsePayload,
@@ -129,6 +132,12 @@ const REGISTRATIONS: Samples<'io.zeelos.leshan.avro.registration.AvroRegistratio
   },
 };
 
+/** Symbols that the original's enums do not have. */
+const OUR_KINDS: readonly AvroRequestKind[] = ['readComposite', 'writeComposite', 'observeComposite', 'cancel'];
+const OUR_FORMATS: readonly AvroContentFormat[] = ['CBOR', 'SENML_JSON', 'SENML_CBOR', 'LWM2M_CBOR', 'AUTO'];
+const ORIGINAL_KINDS = avroRequestKinds.filter((kind) => !OUR_KINDS.includes(kind));
+const ORIGINAL_FORMATS = avroContentFormats.filter((format) => !OUR_FORMATS.includes(format));
+
 const CREATE = `${AVRO}.request.AvroCreateRequest` as const;
 const EXECUTE = `${AVRO}.request.AvroExecuteRequest` as const;
 const ATTRIBUTES = `${AVRO}.request.AvroWriteAttributesRequest` as const;
@@ -136,14 +145,14 @@ const WRITE = `${AVRO}.request.AvroWriteRequest` as const;
 
 function request(kind: AvroRequestPayload['kind'], body: AvroRequestPayload['body'], more: object = {}): AvroRequest {
   const payload = { kind, path: '/3303/0/5700', contentFormat: 'TLV' as const, body, ...more };
-  const extensions = { expiresAt: null, timeoutMs: null, requestedBy: null };
+  const extensions = { expiresAt: null, timeoutMs: null, requestedBy: null, queue: null, coalesce: null };
   return { serverId: 'rock64', ep: 'raspberrypi-21', ticket: 'ticket#1', payload, ...extensions };
 }
 
 const REQUESTS: Samples<'io.zeelos.leshan.avro.request.AvroRequest'> = {
-  ...Object.fromEntries(avroRequestKinds.map((kind) => [`${kind} without body`, request(kind, null)])),
+  ...Object.fromEntries(ORIGINAL_KINDS.map((kind) => [`${kind} without body`, request(kind, null)])),
   ...Object.fromEntries(
-    avroContentFormats.map((contentFormat) => [`read in ${contentFormat}`, request('read', null, { contentFormat })]),
+    ORIGINAL_FORMATS.map((contentFormat) => [`read in ${contentFormat}`, request('read', null, { contentFormat })]),
   ),
   ...Object.fromEntries(
     VALUES.map((value) => [
@@ -171,9 +180,7 @@ const OUTCOMES: Readonly<Record<string, AvroResponsePayload>> = {
   ...Object.fromEntries(
     avroResponseCodes.map((code) => [`code ${code}`, { code, kind: 'write', body: { [GENERIC]: { message: code } } }]),
   ),
-  ...Object.fromEntries(
-    avroRequestKinds.map((kind) => [`${kind} without body`, { code: 'CONTENT', kind, body: null }]),
-  ),
+  ...Object.fromEntries(ORIGINAL_KINDS.map((kind) => [`${kind} without body`, { code: 'CONTENT', kind, body: null }])),
   ...Object.fromEntries(
     VALUES.map((value) => [
       `content ${value.type}`,
@@ -202,7 +209,7 @@ const OUTCOMES: Readonly<Record<string, AvroResponsePayload>> = {
 const PLACE = { serverId: 'rock64', ep: 'raspberrypi-21', path: '/3303/0', timestamp: REGISTERED_AT_MS } as const;
 
 const RESPONSES: Samples<'io.zeelos.leshan.avro.response.AvroResponse'> = Object.fromEntries(
-  Object.entries(OUTCOMES).map(([name, rep]) => [name, { ticket: 'ticket#1', ...PLACE, rep }]),
+  Object.entries(OUTCOMES).map(([name, rep]) => [name, { ticket: 'ticket#1', ...PLACE, rep, valueTimestamp: null }]),
 );
 
 const OBSERVATIONS: Samples<'io.zeelos.leshan.avro.response.AvroResponseObserve'> = Object.fromEntries(
@@ -211,6 +218,62 @@ const OBSERVATIONS: Samples<'io.zeelos.leshan.avro.response.AvroResponseObserve'
     { ticket: 'unset', observationId: 'c0ffee00c0ffee00', ...PLACE, rep, seq: null },
   ]),
 );
+
+const READ_COMPOSITE = `${AVRO}.request.AvroReadCompositeRequest` as const;
+const OBSERVE_COMPOSITE = `${AVRO}.request.AvroObserveCompositeRequest` as const;
+const WRITE_COMPOSITE = `${AVRO}.request.AvroWriteCompositeRequest` as const;
+const CANCEL = `${AVRO}.request.AvroCancelRequest` as const;
+const COMPOSITE = `${AVRO}.response.AvroCompositeResponse` as const;
+const COMPOSITE_NODES: readonly AvroCompositeNode[] = [
+  { path: '/3303/0/5700', content: { [RESOURCE_NODE]: VALUES[1]! }, timestamp: null },
+  { path: '/3303/0/5700', content: { [RESOURCE_NODE]: VALUES[1]! }, timestamp: { long: REGISTERED_AT_MS } },
+  { path: '/3/0/7', content: { [MULTIPLE_NODE]: MULTIPLE }, timestamp: null },
+  { path: '/3303/0', content: { [INSTANCE_NODE]: INSTANCE }, timestamp: null },
+  { path: '/3303', content: { [OBJECT_NODE]: OBJECT }, timestamp: null },
+];
+const PATHS = ['/3303/0/5700', '/3/0/7'] as const;
+
+/** Records that only our schemas can carry: each shows a symbol or a branch that the original does not have. */
+export const EXTENDED_SAMPLES = {
+  'io.zeelos.leshan.avro.request.AvroRequest': {
+    ...Object.fromEntries(
+      OUR_FORMATS.map((contentFormat) => [contentFormat, request('read', null, { contentFormat })]),
+    ),
+    readComposite: request('readComposite', { [READ_COMPOSITE]: { paths: PATHS } }),
+    observeComposite: request('observeComposite', {
+      [OBSERVE_COMPOSITE]: { paths: PATHS },
+    }),
+    writeComposite: request('writeComposite', {
+      [WRITE_COMPOSITE]: { nodes: COMPOSITE_NODES },
+    }),
+    cancel: request('cancel', { [CANCEL]: { ticket: 'ticket#0' } }),
+    'waits and replaces': { ...request('read', null), queue: { boolean: true }, coalesce: { boolean: false } },
+  },
+  'io.zeelos.leshan.avro.response.AvroResponse': {
+    ...Object.fromEntries(
+      OUR_KINDS.map((kind) => [
+        kind,
+        { ticket: 'ticket#1', ...PLACE, rep: { code: 'CHANGED', kind, body: null }, valueTimestamp: null },
+      ]),
+    ),
+    'a value with its time': {
+      ...RESPONSES['content FLOAT']!,
+      valueTimestamp: { long: REGISTERED_AT_MS },
+    },
+    composite: {
+      ...RESPONSES['content FLOAT']!,
+      rep: {
+        code: 'CONTENT',
+        kind: 'readComposite',
+        body: { [COMPOSITE]: { nodes: COMPOSITE_NODES } },
+      },
+    },
+  },
+} as const satisfies {
+  readonly [N in
+    | 'io.zeelos.leshan.avro.request.AvroRequest'
+    | 'io.zeelos.leshan.avro.response.AvroResponse']: Samples<N>;
+};
 
 /** Samples of every record that stands in a topic of the original system, by full name and then by what each shows. */
 export const AVRO_SAMPLES: { readonly [N in TopicRecord]: Samples<N> } = {
@@ -225,7 +288,7 @@ export const AVRO_SAMPLES: { readonly [N in TopicRecord]: Samples<N> } = {
 export const EXTENSION_FIELDS: { readonly [N in TopicRecord]: readonly string[] } = {
   'io.zeelos.leshan.avro.AvroKey': [],
   'io.zeelos.leshan.avro.registration.AvroRegistrationResponse': [],
-  'io.zeelos.leshan.avro.request.AvroRequest': ['expiresAt', 'timeoutMs', 'requestedBy'],
-  'io.zeelos.leshan.avro.response.AvroResponse': [],
+  'io.zeelos.leshan.avro.request.AvroRequest': ['expiresAt', 'timeoutMs', 'requestedBy', 'queue', 'coalesce'],
+  'io.zeelos.leshan.avro.response.AvroResponse': ['valueTimestamp'],
   'io.zeelos.leshan.avro.response.AvroResponseObserve': ['seq'],
 };
