@@ -10,6 +10,7 @@ import type { Outbox } from './bridge/outbox.ts';
 import type { RestoredState } from './bridge/restore.ts';
 import { commandIdentity, commandTombstone } from './bridge/state-entries.ts';
 import type { ServerCounters } from './counters.ts';
+import { ServerEvents } from './events.ts';
 import { DesiredObservations } from './observation/desired-observations.ts';
 import { Notifications } from './observation/notifications.ts';
 import { makeObservation, Observations } from './observation/observations.ts';
@@ -49,6 +50,7 @@ export class GatewayServer {
   readonly observations: Observations;
   readonly queues: CommandQueues;
   readonly runner: CommandRunner;
+  readonly events: ServerEvents;
   readonly #o: GatewayServerOptions;
   readonly #registration: RegistrationInterface;
   readonly #notifications: Notifications;
@@ -57,6 +59,8 @@ export class GatewayServer {
   constructor(options: GatewayServerOptions) {
     this.#o = options;
     const { endpoint, models, outbox, server } = options;
+    const events = new ServerEvents((error) => options.log.error({ err: error }, 'a fault in a listener'));
+    this.events = events;
     this.registrations = new Registrations(options.maxRegistrations, options.elapsed);
     this.observations = new Observations(options.maxRegistrations * OBSERVATIONS_PER_REGISTRATION);
     const shared = {
@@ -66,7 +70,7 @@ export class GatewayServer {
       serverId: server.serverId,
     };
     const observe = new ObserveRequests({ ...shared, endpoint, models, outbox });
-    this.#notifications = new Notifications(shared);
+    this.#notifications = new Notifications({ ...shared, events });
     this.#desired = new DesiredObservations({
       ...shared,
       templates: options.observe,
@@ -78,11 +82,18 @@ export class GatewayServer {
     this.#registration = new RegistrationInterface({
       ...shared,
       events: {
-        onRegistered: (registration) => this.#desired.ensure(registration),
-        onUpdated: (registration) => this.#desired.ensure(registration),
+        onRegistered: (registration) => {
+          this.#desired.ensure(registration);
+          if (events.hasListeners) events.emit({ kind: 'registered', registration });
+        },
+        onUpdated: (registration) => {
+          this.#desired.ensure(registration);
+          if (events.hasListeners) events.emit({ kind: 'updated', registration });
+        },
         onMoved: (_registration, from) => endpoint.forget(from),
-        onEnded: (registration, _end, successor) => {
+        onEnded: (registration, end, successor) => {
           if (successor?.peer.key !== registration.peer.key) endpoint.forget(registration.peer);
+          if (events.hasListeners) events.emit({ kind: 'deregistered', registration, end });
         },
       },
     });

@@ -8,6 +8,7 @@ import type { AvroResponseObserve, AvroResponsePayload } from '../../schemas/gen
 import { MAX_RECORD_BYTES, type Outbox } from '../bridge/outbox.ts';
 import { observationTombstone } from '../bridge/state-entries.ts';
 import type { ServerCounters } from '../counters.ts';
+import type { ServerEvents } from '../events.ts';
 import { readBody } from '../operation/device-requests.ts';
 import { codeName, deviceRefusal, inWords, isSuccess } from '../operation/outcome.ts';
 import type { Registrations } from '../registration/registrations.ts';
@@ -25,6 +26,7 @@ export interface NotificationsOptions {
   readonly outbox: Outbox;
   readonly models: ObjectModels;
   readonly counters: ServerCounters;
+  readonly events: ServerEvents;
   readonly log: Log;
   readonly now: () => number;
   /** Milliseconds of a clock that never steps. */
@@ -108,6 +110,7 @@ export class Notifications {
       rep,
       seq: { long: sequence },
     };
+    if (this.#o.events.hasListeners) this.#o.events.emit({ kind: 'notification', record });
     return this.#o.outbox.observation(observation.endpointName, record);
   }
 
