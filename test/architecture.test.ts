@@ -28,6 +28,7 @@ const PACKAGE_HOMES: Readonly<Record<string, string>> = {
   pino: 'common/log.ts',
   'prom-client': '',
   zod: '',
+  fastify: 'lwm2m-server/rest/',
   'coap-packet': 'lwm2m/coap/',
   'modbus-serial': 'adapters/',
   '@influxdata/influxdb-client': 'connectors/influxdb/',
