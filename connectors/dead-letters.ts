@@ -1,4 +1,5 @@
 import { hasCode } from '../common/errors.ts';
+import { KafkaBatchSender } from '../common/kafka/batch-sender.ts';
 import type { KafkaCluster } from '../common/kafka/client.ts';
 import { CommittingProducer } from '../common/kafka/committing-producer.ts';
 import type { ConsumedBatch } from '../common/kafka/consumer.ts';
@@ -39,7 +40,7 @@ export class DeadLetters {
 
   constructor(kafka: KafkaCluster, log: Log, now: () => number = Date.now) {
     this.#kafka = kafka;
-    this.#producer = new CommittingProducer(kafka, log, { batchBytes: LETTER_BYTES });
+    this.#producer = new CommittingProducer(new KafkaBatchSender(kafka, log), log, { batchBytes: LETTER_BYTES });
     this.#now = now;
   }
 

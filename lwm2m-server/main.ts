@@ -2,6 +2,7 @@ import { type Health, openHealth } from '../common/health.ts';
 import { connectKafka, type KafkaCluster } from '../common/kafka/client.ts';
 import { CommittingProducer } from '../common/kafka/committing-producer.ts';
 import { consume } from '../common/kafka/consumer.ts';
+import { ThreadedSender } from '../common/kafka/threaded-sender.ts';
 import { ensureTopics } from '../common/kafka/topics.ts';
 import { Closers, type ServiceContext, untilDone } from '../common/lifecycle.ts';
 import { RecordReader } from '../common/records.ts';
@@ -51,11 +52,12 @@ async function run(settings: Settings, { signal, log }: ServiceContext, closers:
   health.setNotReady('start', 'waits for enrolment and Kafka');
   const { gatewayId } = settings;
   const snapshot = await untilDone('enrolling', { signal, log }, () => enrol(settings));
-  const kafka = connectKafka({ brokers: settings.kafkaBrokers, clientId: `lwm2m-server-${gatewayId}` }, log);
+  const address = { brokers: settings.kafkaBrokers, clientId: `lwm2m-server-${gatewayId}` };
+  const kafka = connectKafka(address, log);
   await untilDone('preparing topics', { signal, log }, () => ensureTopics(kafka, edgeTopics(gatewayId)));
   if (signal.aborted || snapshot === undefined) return;
 
-  const producer = new CommittingProducer(kafka, log);
+  const producer = new CommittingProducer(new ThreadedSender(address, log), log);
   closers.add('producer', () => producer.close());
   const outbox = new Outbox(gatewayId, snapshot, producer);
   const answered = new AnsweredCommands();

@@ -1,84 +1,79 @@
-import type { Message, Producer, RecordMetadata } from 'kafkajs';
-import { PlatformError } from '../errors.ts';
-import { backoffMs, sleep } from '../lifecycle.ts';
+import { hasCode, PlatformError } from '../errors.ts';
+import { sleep } from '../lifecycle.ts';
 import type { Log } from '../log.ts';
-import { type KafkaCluster, partitionByKey } from './client.ts';
-import { hasLostSequence, kafkaError } from './errors.ts';
-import { CompressionTypes } from './kafkajs.ts';
+import type { BatchSender, Refusal } from './batch-sender.ts';
+import { type OnCommitted, OutgoingBatch, type OutgoingRecord } from './outgoing-batch.ts';
 
-/** Called once: without an error when Kafka has committed the record, with one when it never will. */
-export type OnCommitted = (error?: PlatformError) => void;
+export type { OnCommitted, OutgoingRecord } from './outgoing-batch.ts';
 
 export interface ProducerLimits {
   /** Records and bytes that may wait for Kafka, those in flight included; beyond them `append` throws KAFKA_BACKLOG_FULL. */
   readonly backlogRecords: number;
   readonly backlogBytes: number;
   readonly batchRecords: number;
-  /** Below the broker's message.max.bytes (1 MiB), since one send makes one batch per partition. */
+  /** Below the broker's message.max.bytes (1 MiB), since one batch of ours makes at most one of Kafka's per partition. */
   readonly batchBytes: number;
-  /** How long a record waits for company when nothing is in flight. */
+  /** How long a record waits for company when nothing is in flight and many came lately; a lone one leaves at once. */
   readonly lingerMs: number;
 }
 
 const DEFAULT_LIMITS: ProducerLimits = {
   backlogRecords: 50_000,
   backlogBytes: 32 * 2 ** 20,
-  batchRecords: 1_000,
+  batchRecords: 2_000,
   batchBytes: 900_000,
   lingerMs: 1,
 };
 
-/** A record to append: without a partition the key decides, without a timestamp the time of sending. */
-export interface OutgoingRecord {
-  readonly topic: string;
-  readonly key: Buffer | string | null;
-  readonly value: Buffer | null;
-  readonly headers?: Message['headers'];
-  readonly partition?: number;
-  /** Milliseconds since 1970 in decimal. */
-  readonly timestamp?: string;
-}
+/** Batches handed to the sender and not settled: one on the wire, one behind it so that the wire does not wait for us. */
+const UNDER_WAY = 2;
 
-interface Waiting {
-  readonly record: OutgoingRecord;
-  readonly bytes: number;
-  readonly onCommitted: OnCommitted | undefined;
+/** A batch of so many records tells that many come: the next one waits for company. */
+const MANY_RECORDS = 16;
+
+const FIRST_MEMORY_BYTES = 64 * 2 ** 10;
+
+interface UnderWay {
+  readonly batch: OutgoingBatch;
+  sinceMs: number;
 }
 
 /**
- * Appends records in one order and tells of each when it is committed on all in-sync replicas.
- * One batch is in flight at a time, and it is repeated until Kafka has taken it: giving it up would let the next batch reuse its
- * sequence numbers, and the broker would drop that one as a duplicate. An outage therefore shows as a growing backlog, which is bounded.
+ * Appends records in one order and tells of each when it is committed on all in-sync replicas. An outage shows as a growing backlog,
+ * which is bounded.
  */
 export class CommittingProducer {
-  readonly #kafka: KafkaCluster;
+  readonly #sender: BatchSender;
   readonly #log: Log;
   readonly #limits: ProducerLimits;
-  readonly #closing = new AbortController();
-  #producer: Producer | undefined;
-  #queue: Waiting[] = [];
-  #queuedBytes = 0;
-  #inFlight: readonly Waiting[] = [];
-  #inFlightBytes = 0;
+  readonly #queue: OutgoingBatch[] = [];
+  readonly #underWay: UnderWay[] = [];
+  #open: OutgoingBatch;
+  #records = 0;
+  #bytes = 0;
+  #lastBatchRecords = 0;
   #lingerTimer: NodeJS.Timeout | undefined;
-  #sending: Promise<void> | undefined;
-  #inFlightSince = 0;
-  #failingSince = 0;
+  #immediate: NodeJS.Immediate | undefined;
+  #closed = false;
+  /** Told of each batch that Kafka took: how many records, and how long it was under way. */
+  onBatch: ((records: number, ms: number) => void) | undefined = undefined;
 
-  constructor(kafka: KafkaCluster, log: Log, limits: Partial<ProducerLimits> = {}) {
-    this.#kafka = kafka;
+  constructor(sender: BatchSender, log: Log, limits: Partial<ProducerLimits> = {}) {
+    this.#sender = sender;
     this.#log = log;
     this.#limits = { ...DEFAULT_LIMITS, ...limits };
+    this.#open = this.#newBatch();
   }
 
   /** Records that wait for Kafka, those in flight included. */
   get backlog(): number {
-    return this.#queue.length + this.#inFlight.length;
+    return this.#records;
   }
 
-  /** Milliseconds that the batch in flight waits for Kafka; 0 when none is. A broker that hangs shows as one that is away does. */
+  /** Milliseconds that the oldest batch waits for Kafka; 0 when none is. A broker that hangs shows as one that is away does. */
   failingForMs(): number {
-    return this.#inFlight.length === 0 ? 0 : performance.now() - this.#inFlightSince;
+    const oldest = this.#underWay[0];
+    return oldest === undefined ? 0 : performance.now() - oldest.sinceMs;
   }
 
   /** Resolves when nothing waits any more or after the time. */
@@ -122,6 +117,23 @@ export class CommittingProducer {
     });
   }
 
+  /** Waits up to `graceMs` for what was appended, then fails the rest with SHUTTING_DOWN. */
+  async close(graceMs = 5_000): Promise<void> {
+    await this.flush(graceMs);
+    this.#closed = true;
+    clearTimeout(this.#lingerTimer);
+    clearImmediate(this.#immediate);
+    const left = [...this.#queue.splice(0), this.#open];
+    this.#open = this.#newBatch();
+    await this.#sender.close();
+    const error = new PlatformError('SHUTTING_DOWN', 'the producer was closed before Kafka answered');
+    for (const batch of left) this.#settle(batch, () => error);
+  }
+
+  #newBatch(): OutgoingBatch {
+    return new OutgoingBatch(() => this.#sender.takeBack?.() ?? Buffer.allocUnsafeSlow(FIRST_MEMORY_BYTES));
+  }
+
   #sizeOf(record: OutgoingRecord): number {
     const bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0);
     if (bytes > this.#limits.batchBytes) {
@@ -134,154 +146,76 @@ export class CommittingProducer {
   }
 
   #checkRoom(records: number, bytes: number): void {
-    if (this.#closing.signal.aborted) throw new PlatformError('SHUTTING_DOWN', 'the producer is closed');
+    if (this.#closed) throw new PlatformError('SHUTTING_DOWN', 'the producer is closed');
     const { backlogRecords, backlogBytes } = this.#limits;
-    const overfull = this.#queuedBytes + this.#inFlightBytes + bytes > backlogBytes;
-    if (overfull || this.backlog + records > backlogRecords) {
+    if (this.#bytes + bytes > backlogBytes || this.#records + records > backlogRecords) {
       throw new PlatformError('KAFKA_BACKLOG_FULL', `${this.backlog} records wait for Kafka`);
     }
   }
 
   #enqueue(record: OutgoingRecord, bytes: number, onCommitted: OnCommitted | undefined): void {
-    this.#queue.push({ record, bytes, onCommitted });
-    this.#queuedBytes += bytes;
-  }
-
-  /** Waits up to `graceMs` for what was appended, then fails the rest with SHUTTING_DOWN. */
-  async close(graceMs = 5_000): Promise<void> {
-    await this.flush(graceMs);
-    this.#closing.abort();
-    clearTimeout(this.#lingerTimer);
-    const left = [...this.#inFlight, ...this.#queue];
-    this.#queue = [];
-    for (const waiting of left)
-      waiting.onCommitted?.(new PlatformError('SHUTTING_DOWN', 'the producer was closed before Kafka answered'));
-    this.#inFlight = [];
-    await this.#producer?.disconnect().catch((error: unknown) => this.#log.debug({ error }, 'closing the producer'));
-    await this.#sending;
+    const { batchRecords, batchBytes } = this.#limits;
+    const open = this.#open;
+    if (open.records > 0 && (open.records >= batchRecords || open.bytes + bytes > batchBytes)) {
+      this.#queue.push(open);
+      this.#open = this.#newBatch();
+    }
+    this.#open.append(record, bytes, onCommitted);
+    this.#records++;
+    this.#bytes += bytes;
   }
 
   #schedule(): void {
-    if (this.#sending !== undefined || this.#lingerTimer !== undefined) return;
-    this.#lingerTimer = setTimeout(() => {
-      this.#lingerTimer = undefined;
-      this.#sending = this.#drain().finally(() => {
-        this.#sending = undefined;
-        if (this.#queue.length > 0 && !this.#closing.signal.aborted) this.#schedule();
-      });
-    }, this.#limits.lingerMs);
-  }
-
-  async #drain(): Promise<void> {
-    while (this.#queue.length > 0 && !this.#closing.signal.aborted) {
-      const batch = this.#takeBatch();
-      const error = await this.#sendUntilTaken(batch);
-      if (this.#closing.signal.aborted) return;
-      if (error === undefined || batch.length === 1) this.#settle(batch, error);
-      else await this.#sendOneByOne(batch);
+    if (this.#lingerTimer !== undefined || this.#immediate !== undefined || this.#underWay.length >= UNDER_WAY) return;
+    if (this.#lastBatchRecords >= MANY_RECORDS && this.#limits.lingerMs > 0) {
+      this.#lingerTimer = setTimeout(() => this.#handOver(), this.#limits.lingerMs);
+    } else {
+      this.#immediate = setImmediate(() => this.#handOver());
     }
   }
 
-  #takeBatch(): readonly Waiting[] {
-    let count = 0;
-    let bytes = 0;
-    while (count < this.#queue.length && count < this.#limits.batchRecords) {
-      const next = this.#queue[count]!.bytes;
-      if (count > 0 && bytes + next > this.#limits.batchBytes) break;
-      bytes += next;
-      count++;
-    }
-    const batch = this.#queue.splice(0, count);
-    this.#queuedBytes -= bytes;
-    this.#inFlight = batch;
-    this.#inFlightBytes = bytes;
-    this.#inFlightSince = performance.now();
-    return batch;
-  }
-
-  #settle(batch: readonly Waiting[], error: PlatformError | undefined): void {
-    this.#inFlight = [];
-    this.#inFlightBytes = 0;
-    for (const { onCommitted } of batch) {
-      if (onCommitted === undefined) continue;
-      try {
-        onCommitted(error);
-      } catch (fault) {
-        this.#log.error({ err: fault }, 'a fault after a commit');
-      }
+  /** Gives the oldest waiting batches to the sender, as many as may be under way. */
+  #handOver(): void {
+    this.#lingerTimer = undefined;
+    this.#immediate = undefined;
+    while (this.#underWay.length < UNDER_WAY && !this.#closed) {
+      const next = this.#queue.shift() ?? this.#takeOpen();
+      if (next === undefined) return;
+      this.#lastBatchRecords = next.records;
+      this.#underWay.push({ batch: next, sinceMs: performance.now() });
+      void this.#send(next);
     }
   }
 
-  /** The broker refused the batch for good, perhaps because of one record: each gets its own verdict. */
-  async #sendOneByOne(batch: readonly Waiting[]): Promise<void> {
-    let bytes = this.#inFlightBytes;
-    for (const [index, waiting] of batch.entries()) {
-      this.#inFlight = batch.slice(index);
-      this.#inFlightBytes = bytes;
-      bytes -= waiting.bytes;
-      this.#inFlightSince = performance.now();
-      const error = await this.#sendUntilTaken([waiting]);
-      if (this.#closing.signal.aborted) return;
-      this.#settle([waiting], error);
+  #takeOpen(): OutgoingBatch | undefined {
+    const open = this.#open;
+    if (open.records === 0) return undefined;
+    this.#open = this.#newBatch();
+    return open;
+  }
+
+  async #send(batch: OutgoingBatch): Promise<void> {
+    let errorOf: (part: number, index: number) => PlatformError | undefined;
+    try {
+      const refusals = await this.#sender.send(batch.parts());
+      errorOf = refusals.length === 0 ? () => undefined : refusalsByPlace(refusals);
+    } catch (error) {
+      if (!hasCode(error, 'SHUTTING_DOWN')) throw error;
+      errorOf = () => error as PlatformError;
     }
+    const now = performance.now();
+    const { sinceMs } = this.#underWay.shift()!;
+    this.onBatch?.(batch.records, now - sinceMs);
+    const next = this.#underWay[0];
+    if (next !== undefined) next.sinceMs = now;
+    if (this.#queue.length > 0 || this.#open.records > 0) this.#handOver();
+    this.#settle(batch, errorOf);
   }
 
-  /** Undefined once taken; an error only when the broker refuses for good or on close. */
-  async #sendUntilTaken(batch: readonly Waiting[]): Promise<PlatformError | undefined> {
-    const topicMessages = groupByTopic(batch);
-    for (let attempt = 0; !this.#closing.signal.aborted; attempt++) {
-      try {
-        const producer = this.#producer ?? (await this.#open());
-        const taken = await producer.sendBatch({ topicMessages, acks: -1, compression: CompressionTypes.None });
-        if (!coversPartitions(batch, taken)) {
-          await this.#reopenLater();
-          throw new Error('a partition that a record names is not there yet');
-        }
-        if (this.#failingSince !== 0) this.#reportRecovery();
-        return undefined;
-      } catch (cause) {
-        if (this.#closing.signal.aborted) break;
-        const error = kafkaError(cause, 'producing');
-        if (!error.retriable) return error;
-        if (hasLostSequence(cause)) await this.#reopenLater();
-        this.#reportFailure(error);
-        await sleep(backoffMs(attempt), this.#closing.signal);
-      }
-    }
-    return new PlatformError('SHUTTING_DOWN', 'the producer is closing');
-  }
-
-  async #open(): Promise<Producer> {
-    const producer = this.#kafka.producer({
-      idempotent: true,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      createPartitioner: partitionByKey,
-      retry: { retries: 5, initialRetryTime: 50, maxRetryTime: 1_000 },
-    });
-    await producer.connect();
-    this.#producer = producer;
-    return producer;
-  }
-
-  async #reopenLater(): Promise<void> {
-    const old = this.#producer;
-    this.#producer = undefined;
-    await old?.disconnect().catch((error: unknown) => this.#log.debug({ error }, 'closing the old producer'));
-  }
-
-  #reportFailure(error: PlatformError): void {
-    if (this.#failingSince !== 0) return;
-    this.#failingSince = Date.now();
-    this.#log.warn(
-      { code: error.code, reason: error.message, backlog: this.backlog },
-      'Kafka takes no records: nothing is acknowledged until it does; start the broker',
-    );
-  }
-
-  #reportRecovery(): void {
-    this.#log.info({ outageMs: Date.now() - this.#failingSince, backlog: this.backlog }, 'Kafka takes records again');
-    this.#failingSince = 0;
+  #settle(batch: OutgoingBatch, errorOf: (part: number, index: number) => PlatformError | undefined): void {
+    this.#records -= batch.records;
+    this.#bytes -= batch.bytes;
+    batch.settle(errorOf, (fault) => this.#log.error({ err: fault }, 'a fault after a commit'));
   }
 }
 
@@ -295,21 +229,9 @@ function onceForAll(count: number, onCommitted: OnCommitted): OnCommitted {
   };
 }
 
-/** kafkajs drops records for a partition that it has not heard of yet and reports success. */
-function coversPartitions(batch: readonly Waiting[], taken: readonly RecordMetadata[]): boolean {
-  return batch.every(
-    ({ record }) =>
-      record.partition === undefined ||
-      taken.some((one) => one.topicName === record.topic && one.partition === record.partition),
+function refusalsByPlace(refusals: readonly Refusal[]) {
+  const errors = new Map(
+    refusals.map(({ part, index, code, message }) => [`${part}/${index}`, new PlatformError(code, message)]),
   );
-}
-
-function groupByTopic(batch: readonly Waiting[]): { topic: string; messages: Message[] }[] {
-  const groups = new Map<string, Message[]>();
-  for (const { record } of batch) {
-    const messages = groups.get(record.topic);
-    if (messages === undefined) groups.set(record.topic, [record as Message]);
-    else messages.push(record as Message);
-  }
-  return Array.from(groups, ([topic, messages]) => ({ topic, messages }));
+  return (part: number, index: number) => errors.get(`${part}/${index}`);
 }

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
-import { encodeBatch, encodeRecords, type RecordToEncode, type WireHeader } from './record-batch.ts';
+import { encodeBatch, encodeRecords, type RecordToEncode, readAppended, type WireHeader } from './record-batch.ts';
 
 export type { WireHeader } from './record-batch.ts';
 
@@ -83,7 +83,7 @@ function looseHeaders(list: readonly WireHeader[]): LooseHeaders {
 }
 
 interface BatchToEncode {
-  readonly records: readonly RecordToEncode[];
+  readonly records: (readonly RecordToEncode[] | EncodedRecords) & { readonly length: number };
   readonly compression?: number;
   readonly firstTimestamp: number | string;
   readonly maxTimestamp: number | string;
@@ -104,7 +104,7 @@ const TRANSACTIONAL = 0x10;
 /** The shape of kafkajs's own encoder that the produce request asks for. */
 async function encodeRecordBatch(batch: BatchToEncode): Promise<{ buf: Buffer; buffer: Buffer; size(): number }> {
   const compression = (batch.compression ?? CompressionTypes.None) & COMPRESSION_MASK;
-  const records = encodeRecords(batch.records);
+  const records = batch.records instanceof EncodedRecords ? batch.records.bytes : encodeRecords(batch.records);
   const codec = (CompressionCodecs as unknown as Readonly<Record<number, (() => Codec) | undefined>>)[compression];
   const buffer = encodeBatch(
     {
@@ -122,19 +122,50 @@ async function encodeRecordBatch(batch: BatchToEncode): Promise<{ buf: Buffer; b
   return { buf: buffer, buffer, size: () => buffer.length };
 }
 
+/**
+ * Records that are encoded already, in the place of a list of messages. kafkajs asks such a list for its length, for messages
+ * without a value, for their timestamps and for each as a record; here the answers are: none, none, and itself.
+ */
+export class EncodedRecords {
+  readonly length: number;
+  readonly bytes: Buffer;
+
+  /** @param bytes what a RecordAppender wrote */
+  constructor(length: number, bytes: Buffer) {
+    this.length = length;
+    this.bytes = bytes;
+  }
+
+  find(): undefined {
+    return undefined;
+  }
+
+  map(): this {
+    return this;
+  }
+
+  filter(): readonly never[] {
+    return [];
+  }
+}
+
 interface Assignment {
   readonly topic: string;
-  readonly partitionMetadata: readonly unknown[];
-  readonly messages: readonly unknown[];
+  readonly partitionMetadata: readonly { readonly partitionId: number }[];
+  readonly messages: readonly unknown[] | EncodedRecords;
   partitioner(o: { topic: string; partitionMetadata: readonly unknown[]; message: unknown }): number;
 }
 
-function groupByPartition({ topic, partitionMetadata, messages, partitioner }: Assignment): Record<number, unknown[]> {
-  const groups: Record<number, unknown[]> = {};
+function groupByPartition({ topic, partitionMetadata, messages, partitioner }: Assignment) {
+  const groups: Record<number, unknown[] | EncodedRecords> = {};
   if (partitionMetadata.length === 0) return groups;
-  for (const message of messages) {
+  if (messages instanceof EncodedRecords && partitionMetadata.length === 1) {
+    groups[partitionMetadata[0]!.partitionId] = messages;
+    return groups;
+  }
+  for (const message of messages instanceof EncodedRecords ? readAppended(messages.bytes) : messages) {
     const partition = partitioner({ topic, partitionMetadata, message });
-    const group = groups[partition];
+    const group = groups[partition] as unknown[] | undefined;
     if (group === undefined) groups[partition] = [message];
     else group.push(message);
   }

@@ -51,6 +51,14 @@ const LENGTH_COUNTS_FROM = 12;
 const CRC_AT = 17;
 const CRC_COVERS_FROM = 21;
 const HEADER_BYTES = 61;
+const LONGEST_VARINT = 5;
+
+/** A record as it goes in and comes out of `RecordAppender`. */
+export interface PlainRecord {
+  readonly key: Buffer | string | null;
+  readonly value: Buffer | null;
+  readonly headers?: LooseHeaders | undefined;
+}
 
 /** The records one after another: what a batch compresses. */
 export function encodeRecords(records: readonly RecordToEncode[]): Buffer {
@@ -116,11 +124,29 @@ function varintLength(value: number): number {
 }
 
 class RecordWriter {
-  readonly bytes: Buffer;
+  bytes: Buffer;
   #at = 0;
 
   constructor(length: number) {
     this.bytes = Buffer.allocUnsafe(length);
+  }
+
+  get length(): number {
+    return this.#at;
+  }
+
+  /** Starts over in other memory. */
+  restart(bytes: Buffer): void {
+    this.bytes = bytes;
+    this.#at = 0;
+  }
+
+  /** Makes room for so many bytes more, at least doubling. */
+  reserve(more: number): void {
+    if (this.#at + more <= this.bytes.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.#at + more));
+    larger.set(this.bytes.subarray(0, this.#at));
+    this.bytes = larger;
   }
 
   record(record: RecordToEncode, length: number, headers: readonly Header[]): void {
@@ -153,6 +179,93 @@ class RecordWriter {
       this.#varint(bytes.length);
       this.bytes.set(bytes, this.#at);
       this.#at += bytes.length;
+    }
+  }
+}
+
+/** Records written one after another as they come, for a batch whose records all have its first timestamp. */
+export class RecordAppender {
+  readonly #writer: RecordWriter;
+  #count = 0;
+
+  constructor(memory: Buffer) {
+    this.#writer = new RecordWriter(0);
+    this.#writer.restart(memory);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Bytes written; a view of the memory in use, which `append` may replace. */
+  get bytes(): Buffer {
+    return this.#writer.bytes.subarray(0, this.#writer.length);
+  }
+
+  get length(): number {
+    return this.#writer.length;
+  }
+
+  append({ key, value, headers }: PlainRecord): void {
+    const record = { offsetDelta: this.#count, timestampDelta: 0, key, value };
+    const list = headers === undefined ? NO_HEADERS : headersOf({ ...record, headers });
+    const length = recordLength(record, list);
+    this.#writer.reserve(length + LONGEST_VARINT);
+    this.#writer.record(record, length, list);
+    this.#count++;
+  }
+}
+
+/** Reads back what `RecordAppender` wrote; keys and values share its memory. */
+export function readAppended(bytes: Buffer): PlainRecord[] {
+  const reader = new RecordReader(bytes);
+  const records: PlainRecord[] = [];
+  while (!reader.atEnd) records.push(reader.record());
+  return records;
+}
+
+class RecordReader {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  get atEnd(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
+  record(): PlainRecord {
+    this.#varint();
+    this.#at++;
+    this.#varint();
+    this.#varint();
+    const key = this.#field();
+    const value = this.#field();
+    const count = this.#varint();
+    if (count === 0) return { key, value };
+    const headers: Record<string, (Buffer | string | null)[]> = {};
+    for (let i = 0; i < count; i++) {
+      const name = this.#field()?.toString() ?? '';
+      headers[name] = [...(headers[name] ?? []), this.#field()];
+    }
+    return { key, value, headers };
+  }
+
+  #field(): Buffer | null {
+    const length = this.#varint();
+    if (length < 0) return null;
+    this.#at += length;
+    return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  #varint(): number {
+    let value = 0;
+    for (let factor = 1; ; factor *= 0x80) {
+      const byte = this.#bytes[this.#at++]!;
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
     }
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { KafkaCluster } from '../../common/kafka/client.ts';
-import { CommittingProducer } from '../../common/kafka/committing-producer.ts';
+import type { ConsumedRecord } from '../../common/kafka/consumer.ts';
+import { PartitionWriter } from '../../common/kafka/partition-writer.ts';
 import { ensureTopics } from '../../common/kafka/topics.ts';
 import { sleep } from '../../common/lifecycle.ts';
 import {
@@ -26,28 +27,34 @@ interface Load {
   stop(): Promise<number>;
 }
 
+function numbered(number: number): ConsumedRecord {
+  const headerList = [{ key: Buffer.from('n'), value: Buffer.from(`${number}`) }];
+  const key = Buffer.from(`k${number % 5}`);
+  return {
+    key,
+    value: Buffer.from(String(number)),
+    timestamp: `${Date.now()}`,
+    headerList,
+  } as unknown as ConsumedRecord;
+}
+
 /** About 1,000 records a second into each partition, each numbered from 0, until stopped; resolves with the count per partition. */
 function produce(kafka: KafkaCluster, topic: string): Load {
-  const producer = new CommittingProducer(kafka, quiet);
+  const onTopicMissing = async () => undefined;
+  const writers = Array.from(
+    { length: PARTITIONS },
+    () => new PartitionWriter({ kafka, log: quiet, batchBytes: 900_000, onTopicMissing }),
+  );
+  const { signal } = new AbortController();
   let stopped = false;
   const done = (async () => {
     let next = 0;
-    while (!stopped) {
-      for (let i = 0; i < RECORDS_PER_TICK; i++, next++) {
-        for (let partition = 0; partition < PARTITIONS; partition++) {
-          producer.append({
-            topic,
-            partition,
-            key: `k${next % 5}`,
-            value: Buffer.from(String(next)),
-            headers: { n: `${next}` },
-          });
-        }
-      }
+    for (; !stopped; next += RECORDS_PER_TICK) {
+      const records = Array.from({ length: RECORDS_PER_TICK }, (_, i) => numbered(next + i));
+      await Promise.all(writers.map((writer, partition) => writer.write(topic, partition, records, signal)));
       await sleep(TICK_MS);
     }
-    await eventually('all is committed at the source', async () => producer.backlog === 0);
-    await producer.close();
+    await Promise.all(writers.map((writer) => writer.close()));
     return next;
   })();
   return {

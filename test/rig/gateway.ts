@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { KafkaBatchSender } from '../../common/kafka/batch-sender.ts';
 import { connectKafka, type KafkaCluster } from '../../common/kafka/client.ts';
 import { CommittingProducer, type OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import type { ConsumedRecord } from '../../common/kafka/consumer.ts';
@@ -229,7 +230,7 @@ export class TestGateway {
   }
 
   async produce(...records: readonly OutgoingRecord[]): Promise<void> {
-    this.#producer ??= new CommittingProducer(this.kafka, log);
+    this.#producer ??= new CommittingProducer(new KafkaBatchSender(this.kafka, log), log);
     await this.#producer.commit(...records);
   }
 

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { hasCode, type PlatformError } from '../../../common/errors.ts';
-import { connectKafka, type KafkaCluster } from '../../../common/kafka/client.ts';
+import { type BatchSender, KafkaBatchSender } from '../../../common/kafka/batch-sender.ts';
+import { connectKafka, type KafkaAddress, type KafkaCluster } from '../../../common/kafka/client.ts';
 import { CommittingProducer } from '../../../common/kafka/committing-producer.ts';
+import { Partitioners } from '../../../common/kafka/kafkajs.ts';
 import { readTopic } from '../../../common/kafka/read-topic.ts';
+import { ThreadedSender } from '../../../common/kafka/threaded-sender.ts';
 import { ensureTopics } from '../../../common/kafka/topics.ts';
 import { sleep } from '../../../common/lifecycle.ts';
 import { createLog } from '../../../common/log.ts';
@@ -12,16 +15,29 @@ import { useStack } from '../../rig/rig.ts';
 const quiet = createLog('test', 'silent');
 let topics = 0;
 
-describe('common/kafka: CommittingProducer', function () {
-  this.timeout(120_000);
+const SENDERS = {
+  'in the same thread': (address: KafkaAddress) => new KafkaBatchSender(connectKafka(address, quiet), quiet),
+  'in a thread of its own': (address: KafkaAddress) => new ThreadedSender(address, quiet),
+};
+
+for (const [where, makeSender] of Object.entries(SENDERS)) {
+  describe(`common/kafka: CommittingProducer, its sender ${where}`, function () {
+    this.timeout(120_000);
+    specify(makeSender);
+  });
+}
+
+function specify(makeSender: (address: KafkaAddress) => BatchSender): void {
   let stack: Stack;
   let kafka: KafkaCluster;
+  let address: KafkaAddress;
   const open: CommittingProducer[] = [];
 
   before(async function () {
     this.timeout(300_000);
     stack = await useStack('kafka-edge');
-    kafka = connectKafka({ brokers: [`127.0.0.1:${stack.ports.kafkaEdge}`], clientId: 'test' }, quiet);
+    address = { brokers: [`127.0.0.1:${stack.ports.kafkaEdge}`], clientId: 'test' };
+    kafka = connectKafka(address, quiet);
   });
 
   afterEach(async () => {
@@ -35,7 +51,7 @@ describe('common/kafka: CommittingProducer', function () {
   }
 
   function producerWith(...limits: ConstructorParameters<typeof CommittingProducer>[2][]): CommittingProducer {
-    const producer = new CommittingProducer(kafka, quiet, limits[0]);
+    const producer = new CommittingProducer(makeSender(address), quiet, limits[0]);
     open.push(producer);
     return producer;
   }
@@ -131,21 +147,25 @@ describe('common/kafka: CommittingProducer', function () {
     await producer.commit(record(10), record(10));
   });
 
-  it('writes to the partition that a record names, also to one that was added just now', async () => {
-    const topic = await newTopic(2);
+  it('goes by the key where a topic has several partitions, as Java clients do', async () => {
+    const topic = await newTopic(3);
     const producer = producerWith();
-    const record = (partition: number) => ({ topic, key: 'same', value: Buffer.from(`p${partition}`), partition });
-    await producer.commit(record(1), record(0));
-    await ensureTopics(kafka, [{ topic, partitions: 4 }]);
-    await producer.commit(record(3));
-    const found: [number, string][] = [];
-    const onRecord = ({ value }: { value: Buffer | null }, at: number) => void found.push([at, value!.toString()]);
+    const keys = ['a', 'b', 'c', 'd', 'gw1-device-7'];
+    await producer.commit(...keys.map((key) => ({ topic, key, value: Buffer.from(key), headers: { h: 'x' } })));
+    const found = new Map<string, number>();
+    const onRecord = ({ value }: { value: Buffer | null }, at: number) => void found.set(value!.toString(), at);
     await readTopic({ kafka, topic, onRecord, signal: new AbortController().signal, log: quiet });
-    assert.deepEqual(found.sort(), [
-      [0, 'p0'],
-      [1, 'p1'],
-      [3, 'p3'],
+    const java = Partitioners.DefaultPartitioner();
+    const partitionMetadata = [0, 1, 2].map((partitionId) => ({ partitionId, leader: 1, partitionErrorCode: 0 }));
+    const expected = keys.map((key) => [
+      key,
+      java({ topic, partitionMetadata: partitionMetadata as never, message: { key, value: null } }),
     ]);
+    assert.deepEqual(
+      keys.map((key) => [key, found.get(key)]),
+      expected,
+    );
+    assert.ok(new Set(found.values()).size > 1);
   });
 
   it('loses and doubles nothing when the broker is killed and comes back', async () => {
@@ -198,4 +218,4 @@ describe('common/kafka: CommittingProducer', function () {
       await stack.start('kafka-edge');
     }
   });
-});
+}

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { hasCode } from '../../../common/errors.ts';
+import { KafkaBatchSender } from '../../../common/kafka/batch-sender.ts';
 import { connectKafka, type KafkaCluster } from '../../../common/kafka/client.ts';
 import { CommittingProducer } from '../../../common/kafka/committing-producer.ts';
 import { type ConsumeOptions, consume } from '../../../common/kafka/consumer.ts';
@@ -29,7 +30,7 @@ describe('common/kafka: consume and readTopic', function () {
 
   beforeEach(async () => {
     topic = `consumer-${process.pid}-${++topics}`;
-    producer = new CommittingProducer(kafka, quiet);
+    producer = new CommittingProducer(new KafkaBatchSender(kafka, quiet), quiet);
     await ensureTopics(kafka, [{ topic, partitions: 1 }]);
   });
 

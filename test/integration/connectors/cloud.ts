@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { KafkaBatchSender } from '../../../common/kafka/batch-sender.ts';
 import { connectKafka, type KafkaCluster } from '../../../common/kafka/client.ts';
 import { CommittingProducer } from '../../../common/kafka/committing-producer.ts';
 import type { ConsumedRecord } from '../../../common/kafka/consumer.ts';
@@ -30,7 +31,7 @@ export class CloudUnderTest {
     this.registryUrl = `http://127.0.0.1:${stack.ports.registry}/apis/ccompat/v7`;
     this.brokers = [`127.0.0.1:${stack.ports.kafkaCloud}`];
     this.kafka = connectKafka({ brokers: this.brokers, clientId: 'test' }, quiet);
-    this.#producer = new CommittingProducer(this.kafka, quiet);
+    this.#producer = new CommittingProducer(new KafkaBatchSender(this.kafka, quiet), quiet);
   }
 
   topic(name: SinkTopic): string {

@@ -1,0 +1,148 @@
+import type { Message, Producer } from 'kafkajs';
+import { type ErrorCode, PlatformError } from '../errors.ts';
+import { backoffMs, sleep } from '../lifecycle.ts';
+import type { Log } from '../log.ts';
+import { type KafkaCluster, partitionByKey } from './client.ts';
+import { hasLostSequence, kafkaError } from './errors.ts';
+import { CompressionTypes, EncodedRecords } from './kafkajs.ts';
+import { readAppended } from './record-batch.ts';
+
+/** The records of one batch that go to one topic, as a `RecordAppender` wrote them. */
+export interface BatchPart {
+  readonly topic: string;
+  readonly count: number;
+  readonly bytes: Buffer;
+}
+
+/** A record that Kafka will never take, by its part and its place there. */
+export interface Refusal {
+  readonly part: number;
+  readonly index: number;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** Brings batches to Kafka, one after another in the order of the calls. */
+export interface BatchSender {
+  /**
+   * Resolves when the fate of each record is known: committed, or among the refused. It repeats for as long as Kafka is away.
+   * The memory of the parts belongs to the sender until `done` hands it back. Rejects SHUTTING_DOWN when closed before.
+   */
+  send(parts: readonly BatchPart[]): Promise<readonly Refusal[]>;
+  /** Memory of parts that were sent, to be used again. */
+  takeBack?(): Buffer | undefined;
+  close(): Promise<void>;
+}
+
+/**
+ * One batch is in flight at a time, and it is repeated until Kafka has taken it: giving it up would let the next batch reuse its
+ * sequence numbers, and the broker would drop that one as a duplicate.
+ */
+export class KafkaBatchSender implements BatchSender {
+  readonly #kafka: KafkaCluster;
+  readonly #log: Log;
+  readonly #closing = new AbortController();
+  #producer: Producer | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+  #failingSince = 0;
+
+  constructor(kafka: KafkaCluster, log: Log) {
+    this.#kafka = kafka;
+    this.#log = log;
+  }
+
+  send(parts: readonly BatchPart[]): Promise<readonly Refusal[]> {
+    const sent = this.#last.then(() => this.#send(parts));
+    this.#last = sent.catch(() => undefined);
+    return sent;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#producer?.disconnect().catch((error: unknown) => this.#log.debug({ error }, 'closing the producer'));
+    await this.#last;
+  }
+
+  async #send(parts: readonly BatchPart[]): Promise<readonly Refusal[]> {
+    const encoded = parts.map(({ topic, count, bytes }) => ({ topic, messages: new EncodedRecords(count, bytes) }));
+    const error = await this.#sendUntilTaken(encoded);
+    if (error === undefined) return [];
+    if (parts.length === 1 && parts[0]!.count === 1) return [refusalOf(0, 0, error)];
+    return await this.#sendOneByOne(parts);
+  }
+
+  /** The broker refused the batch for good, perhaps because of one record: each gets its own verdict. */
+  async #sendOneByOne(parts: readonly BatchPart[]): Promise<readonly Refusal[]> {
+    const refusals: Refusal[] = [];
+    for (const [part, { topic, bytes }] of parts.entries()) {
+      for (const [index, record] of readAppended(bytes).entries()) {
+        const error = await this.#sendUntilTaken([{ topic, messages: [record as Message] }]);
+        if (error !== undefined) refusals.push(refusalOf(part, index, error));
+      }
+    }
+    return refusals;
+  }
+
+  /** Undefined once taken; an error when the broker refuses for good. */
+  async #sendUntilTaken(
+    topicMessages: readonly { topic: string; messages: Message[] | EncodedRecords }[],
+  ): Promise<PlatformError | undefined> {
+    for (let attempt = 0; !this.#closing.signal.aborted; attempt++) {
+      try {
+        const producer = this.#producer ?? (await this.#open());
+        await producer.sendBatch({
+          topicMessages: topicMessages as { topic: string; messages: Message[] }[],
+          acks: -1,
+          compression: CompressionTypes.None,
+        });
+        if (this.#failingSince !== 0) this.#reportRecovery();
+        return undefined;
+      } catch (cause) {
+        if (this.#closing.signal.aborted) break;
+        const error = kafkaError(cause, 'producing');
+        if (!error.retriable) return error;
+        if (hasLostSequence(cause)) await this.#reopenLater();
+        this.#reportFailure(error);
+        await sleep(backoffMs(attempt), this.#closing.signal);
+      }
+    }
+    throw new PlatformError('SHUTTING_DOWN', 'the producer was closed before Kafka answered');
+  }
+
+  async #open(): Promise<Producer> {
+    const producer = this.#kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner: partitionByKey,
+      retry: { retries: 5, initialRetryTime: 50, maxRetryTime: 1_000 },
+    });
+    await producer.connect();
+    this.#producer = producer;
+    return producer;
+  }
+
+  async #reopenLater(): Promise<void> {
+    const old = this.#producer;
+    this.#producer = undefined;
+    await old?.disconnect().catch((error: unknown) => this.#log.debug({ error }, 'closing the old producer'));
+  }
+
+  #reportFailure(error: PlatformError): void {
+    if (this.#failingSince !== 0) return;
+    this.#failingSince = Date.now();
+    this.#log.warn(
+      { code: error.code, reason: error.message },
+      'Kafka takes no records: nothing is acknowledged until it does; start the broker',
+    );
+  }
+
+  #reportRecovery(): void {
+    this.#log.info({ outageMs: Date.now() - this.#failingSince }, 'Kafka takes records again');
+    this.#failingSince = 0;
+  }
+}
+
+function refusalOf(part: number, index: number, { code, message }: PlatformError): Refusal {
+  return { part, index, code, message };
+}
