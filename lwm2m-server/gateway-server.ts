@@ -1,5 +1,5 @@
 import type { Log } from '../common/log.ts';
-import type { CoapEndpoint, CoapNotification, CoapRequest, Respond } from '../lwm2m/coap/endpoint.ts';
+import type { CoapEndpoint, CoapNotification, CoapRequest, ObservedRequest, Respond } from '../lwm2m/coap/endpoint.ts';
 import type { Peer } from '../lwm2m/coap/transport.ts';
 import type { ObjectModels } from '../lwm2m/model/object-models.ts';
 import type { AnsweredCommands } from './bridge/answered-commands.ts';
@@ -111,11 +111,11 @@ export class GatewayServer {
   }
 
   /** Where the later blocks of a notification are fetched (RFC 7959 §3.4). */
-  pathOfNotification(peer: Peer, token: Buffer): readonly string[] | undefined {
+  pathOfNotification(peer: Peer, token: Buffer): ObservedRequest | undefined {
     const observation = this.observations.byToken(token);
     const registration = observation === undefined ? undefined : this.registrations.byId(observation.registrationId);
     if (observation === undefined || registration?.peer.key !== peer.key) return undefined;
-    return uriPath(registration, observation.lwm2mPath);
+    return { path: uriPath(registration, observation.lwm2mPath) };
   }
 
   /** Once a second. */

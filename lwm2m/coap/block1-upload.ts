@@ -1,27 +1,71 @@
 import { PlatformError } from '../../common/errors.ts';
-import type { Block } from './block-option.ts';
+import { type Block, LARGEST_BLOCK_NUMBER } from './block-option.ts';
+import type { BodySource } from './body-source.ts';
 import type { ReceivedResponse } from './exchanges.ts';
 
-/** Sends one block of a request body. `bodyBytes` is given with the first (Size1). */
-export type SendBlock = (block: Block, chunk: Buffer, bodyBytes: number | undefined) => Promise<ReceivedResponse>;
+/** A request body of any length, at hand or read while it is sent. */
+export interface UploadBody {
+  readonly size: number;
+  chunk(offset: number, length: number): Uint8Array;
+}
+
+export interface UploadParts {
+  readonly body: UploadBody;
+  readonly blockSizeBytes: number;
+  /** Sends one block. `bodyBytes` is given with the first (Size1). */
+  send(block: Block, chunk: Uint8Array, bodyBytes: number | undefined): Promise<ReceivedResponse>;
+  onSent(sentBytes: number): void;
+}
+
+/** How often a peer that lost earlier blocks gets the body from its beginning. */
+const MOST_RESTARTS = 1;
+
+export function wholeBody(payload: Uint8Array): UploadBody {
+  return { size: payload.length, chunk: (offset, length) => payload.subarray(offset, offset + length) };
+}
+
+export function bodyFrom(source: BodySource): UploadBody {
+  return { size: source.size, chunk: (offset, length) => exactly(source.read(offset, length), length) };
+}
+
+function exactly(chunk: Uint8Array, length: number): Uint8Array {
+  if (chunk.length === length) return chunk;
+  throw new PlatformError('COAP_BLOCK_FAILED', `the source of a body gave ${chunk.length} bytes instead of ${length}`);
+}
 
 /**
- * Sends a body in blocks, RFC 7959 §2.5 and §3.2; goes on with smaller blocks when the answer asks for them.
- * Resolves with the final response, which may be an error of the peer. Rejects COAP_BLOCK_FAILED when the answers do not fit.
+ * Sends a body in blocks, RFC 7959 §2.5 and §3.2; goes on with smaller blocks when the answer asks for them, and starts
+ * over once when the peer misses earlier blocks (4.08, §2.9.2). Resolves with the final response, which may be an error of
+ * the peer. Rejects COAP_BLOCK_FAILED when the answers do not fit, COAP_TOO_LARGE when block numbers do not reach so far.
  */
-export async function uploadBody(body: Buffer, blockSizeBytes: number, send: SendBlock): Promise<ReceivedResponse> {
+export async function uploadBody({ body, blockSizeBytes, send, onSent }: UploadParts): Promise<ReceivedResponse> {
   let sizeBytes = blockSizeBytes;
   let offset = 0;
+  let restarts = 0;
   for (;;) {
-    const end = Math.min(offset + sizeBytes, body.length);
-    const block = { number: offset / sizeBytes, more: end < body.length, sizeBytes };
-    const response = await send(block, body.subarray(offset, end), offset === 0 ? body.length : undefined);
+    checkReach(body.size, sizeBytes);
+    const end = Math.min(offset + sizeBytes, body.size);
+    const block = { number: offset / sizeBytes, more: end < body.size, sizeBytes };
+    const response = await send(block, body.chunk(offset, end - offset), offset === 0 ? body.size : undefined);
+    const { code } = response.message;
     const hinted = response.options.block1?.sizeBytes ?? sizeBytes;
-    const startAgain = response.message.code === '4.13' && offset === 0 && hinted < sizeBytes; // §2.9.3
-    if (!startAgain && !continues(response, block)) return response;
-    if (!startAgain) offset = end;
-    sizeBytes = Math.min(sizeBytes, hinted);
+    if (code === '4.13' && offset === 0 && hinted < sizeBytes) {
+      sizeBytes = hinted; // §2.9.3: try again in smaller blocks
+    } else if (code === '4.08' && offset > 0 && restarts < MOST_RESTARTS) {
+      restarts++;
+      offset = 0;
+    } else {
+      if (!continues(response, block)) return response;
+      offset = end;
+      onSent(offset);
+      sizeBytes = Math.min(sizeBytes, hinted);
+    }
   }
+}
+
+function checkReach(bodyBytes: number, sizeBytes: number): void {
+  if (bodyBytes <= (LARGEST_BLOCK_NUMBER + 1) * sizeBytes) return;
+  throw new PlatformError('COAP_TOO_LARGE', `${bodyBytes} bytes cannot be sent in blocks of ${sizeBytes}`);
 }
 
 /** Whether the next block is due; false for a final response. */

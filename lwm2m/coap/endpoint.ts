@@ -21,23 +21,26 @@ import { type CoapNotification, NotificationReceiver } from './notification-rece
 import { Notifier, type NotifyOutcome, type OutgoingNotification } from './notifier.ts';
 import { type Options, readOptions } from './options.ts';
 import { type PeerState, PeerTable } from './peer-state.ts';
-import { type OutgoingRequest, RequestClient, type RequestOptions } from './request-client.ts';
+import { type ObservedRequest, type OutgoingRequest, RequestClient, type RequestOptions } from './request-client.ts';
 import { RequestMemory } from './request-memory.ts';
 import { type RequestHandler, RequestServer } from './request-server.ts';
 import type { CoapResponse } from './responses.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { TransferSlots } from './transfer-slots.ts';
-import type { Peer, Transport } from './transport.ts';
-import { openUdpTransport } from './udp-transport.ts';
+import type { Peer, Transport, TransportOpener } from './transport.ts';
+import { udpTransport } from './udp-transport.ts';
 
+export type { BodySource } from './body-source.ts';
 export type { CoapLimits } from './limits.ts';
 export type { CoapNotification } from './notification-receiver.ts';
 export type { NotifyOutcome, OutgoingNotification } from './notifier.ts';
-export type { OutgoingRequest, RequestOptions } from './request-client.ts';
+export type { ObservedRequest, OutgoingRequest, RequestOptions, TransferProgress } from './request-client.ts';
 export type { CoapRequest, Respond } from './request-server.ts';
 export type { CoapResponse, ResponseToSend } from './responses.ts';
 
 export interface CoapEndpointOptions {
+  /** Default: UDP on `address` and `port`, which only it uses. */
+  readonly transport?: TransportOpener | undefined;
   /** Literal address to bind; default 127.0.0.1. */
   readonly address?: string | undefined;
   /** 0, the default, takes any free port. */
@@ -47,8 +50,8 @@ export interface CoapEndpointOptions {
   onRequest: RequestHandler;
   /** Must settle each one. What it throws leaves the notification unanswered, so that the device repeats it. */
   onNotification(notification: CoapNotification): void;
-  /** The observed path behind a token; needed to fetch the later blocks of a notification. Undefined: rejected. */
-  pathOfNotification?(peer: Peer, token: Buffer): readonly string[] | undefined;
+  /** The request behind a token; needed to fetch the later blocks of a notification. Undefined: rejected. */
+  pathOfNotification?(peer: Peer, token: Buffer): ObservedRequest | undefined;
   /** A non-confirmable notification of ours was refused: the observation behind the token is to be dropped. */
   onNotificationReset?(peer: Peer, token: Buffer): void;
   readonly limits?: Partial<CoapLimits> | undefined;
@@ -64,6 +67,8 @@ const TICKS_PER_ACK_TIMEOUT = 20;
 
 /** One socket in both roles of CoAP: devices behind NAT are reached through the address they registered from. */
 export class CoapEndpoint {
+  /** Sees every datagram that comes or goes, also one that is no CoAP. Undefined: nobody watches. */
+  watch: ((direction: 'in' | 'out', datagram: Uint8Array, peer: Peer) => void) | undefined = undefined;
   readonly #options: CoapEndpointOptions;
   readonly #counters = createCounters();
   readonly #now: () => number;
@@ -124,7 +129,7 @@ export class CoapEndpoint {
       log,
       onNotification: (notification) => options.onNotification(notification),
       pathOfNotification: (peer, token) => options.pathOfNotification?.(peer, token),
-      fetchRest: (peer, path, first) => client.fetchRest(peer, path, first),
+      fetchRest: (peer, observed, first) => client.fetchRest(peer, observed, first),
       send,
     });
     this.#notifier = new Notifier({ limits, peers, sender, bodies, wheel, send });
@@ -217,11 +222,8 @@ export class CoapEndpoint {
   }
 
   async #start(): Promise<void> {
-    const { address, port, receiveBufferBytes } = this.#options;
-    this.#transport = await openUdpTransport({
-      ...(address === undefined ? {} : { address }),
-      ...(port === undefined ? {} : { port }),
-      ...(receiveBufferBytes === undefined ? {} : { receiveBufferBytes }),
+    const open = this.#options.transport ?? udpTransport(this.#options);
+    this.#transport = await open({
       onDatagram: (datagram, peer) => this.#guard(() => this.#receive(datagram, peer)),
       onError: (error) => {
         this.#counters.sendErrors++;
@@ -252,7 +254,13 @@ export class CoapEndpoint {
 
   #send(datagram: Buffer, peer: Peer): void {
     this.#counters.datagramsOut++;
+    if (this.watch !== undefined) this.#show('out', datagram, peer);
     this.#transport?.send(datagram, peer);
+  }
+
+  /** A fault of the watcher costs nobody a datagram. */
+  #show(direction: 'in' | 'out', datagram: Buffer, peer: Peer): void {
+    this.#guard(() => this.watch?.(direction, datagram, peer));
   }
 
   #cancelAll(state: PeerState): void {
@@ -264,6 +272,7 @@ export class CoapEndpoint {
   #receive(datagram: Buffer, peer: Peer): void {
     const counters = this.#counters;
     counters.datagramsIn++;
+    if (this.watch !== undefined) this.#show('in', datagram, peer);
     if (this.#closed) return;
     const fault = frameFault(datagram);
     if (fault !== undefined) {
@@ -290,7 +299,7 @@ export class CoapEndpoint {
   }
 
   #onContent(message: CoapMessage, datagram: Buffer, peer: Peer): void {
-    const state = this.#peers.obtain(peer, this.#wheel.nowMs);
+    const state = this.#peers.heard(peer, this.#wheel.nowMs);
     if (state === undefined) this.#counters.droppedAtPeerLimit++;
     else if (message.code.startsWith('0.')) this.#server.receive(state, message, datagram);
     else this.#onResponse(state, message, datagram);
@@ -327,7 +336,7 @@ export class CoapEndpoint {
   /** Empty, or with the response in it: that must match by message id and by token, RFC 7252 §5.3.2. */
   #onAcknowledgement(message: CoapMessage, peer: Peer): void {
     this.#counters.acknowledgementsIn++;
-    const state = this.#peers.find(peer);
+    const state = this.#peers.heardIfKnown(peer);
     const transmission = this.#sender.inFlight(state, message.messageId);
     if (state === undefined || transmission === undefined) {
       this.#counters.unmatchedAcknowledgements++;
@@ -352,7 +361,7 @@ export class CoapEndpoint {
 
   #onReset(message: CoapMessage, peer: Peer): void {
     this.#counters.resetsIn++;
-    const state = this.#peers.find(peer);
+    const state = this.#peers.heardIfKnown(peer);
     const transmission = this.#sender.inFlight(state, message.messageId);
     const token = this.#notifier.refusedToken(state, message.messageId);
     if (message.code !== '0.00') this.#counters.droppedUnknownMessages++;

@@ -45,6 +45,8 @@ export interface CoapLimits {
   readonly blockSizeBytes: number;
   /** Longest body, either way. Incoming: 4.13 with Size1, or COAP_TOO_LARGE. */
   readonly bodyBytes: number;
+  /** Longest body that is read from a source while it is sent, either way. Above it: COAP_TOO_LARGE, or 5.00. */
+  readonly sourceBytes: number;
   /** Block-wise bodies being assembled or kept per peer. At it: 5.03, or COAP_QUEUE_FULL. */
   readonly transfersPerPeer: number;
   /** The same over all peers. */
@@ -72,6 +74,7 @@ export const DEFAULT_LIMITS: CoapLimits = {
   unsettledNotifications: 100_000,
   blockSizeBytes: 1_024,
   bodyBytes: 2 ** 20,
+  sourceBytes: 100 * 2 ** 20,
   transfersPerPeer: 8,
   transfersTotal: 2_000,
   transferBytes: 64 * 2 ** 20,
@@ -80,11 +83,15 @@ export const DEFAULT_LIMITS: CoapLimits = {
 
 const BLOCK_SIZES: readonly number[] = [16, 32, 64, 128, 256, 512, 1024];
 
+export function isBlockSize(bytes: number): boolean {
+  return BLOCK_SIZES.includes(bytes);
+}
+
 /** The defaults with the given limits in their place. @throws CONFIG_INVALID */
 export function checkedLimits(given: Partial<CoapLimits> = {}): CoapLimits {
   const limits: CoapLimits = { ...DEFAULT_LIMITS, ...given };
   const faults = Object.entries(limits).filter(([, value]) => !(Number.isFinite(value) && value >= 0));
-  if (!BLOCK_SIZES.includes(limits.blockSizeBytes)) faults.push(['blockSizeBytes', limits.blockSizeBytes]);
+  if (!isBlockSize(limits.blockSizeBytes)) faults.push(['blockSizeBytes', limits.blockSizeBytes]);
   if (!(limits.ackTimeoutMs > 0)) faults.push(['ackTimeoutMs', limits.ackTimeoutMs]);
   if (!(limits.ackRandomFactor >= 1)) faults.push(['ackRandomFactor', limits.ackRandomFactor]);
   if (!(limits.rememberedNotificationsPerPeer >= 8)) {

@@ -13,6 +13,7 @@ import {
 } from './notification-memory.ts';
 import type { Options } from './options.ts';
 import type { PeerState } from './peer-state.ts';
+import type { ObservedRequest } from './request-client.ts';
 import type { Peer } from './transport.ts';
 
 /**
@@ -42,13 +43,12 @@ export interface ReceiverParts {
   readonly counters: CoapCounters;
   readonly log: Log | undefined;
   readonly onNotification: (notification: CoapNotification) => void;
-  readonly pathOfNotification: (peer: Peer, token: Buffer) => readonly string[] | undefined;
-  fetchRest(peer: Peer, path: readonly string[], first: ReceivedResponse): Promise<Buffer>;
+  readonly pathOfNotification: (peer: Peer, token: Buffer) => ObservedRequest | undefined;
+  fetchRest(peer: Peer, observed: ObservedRequest, first: ReceivedResponse): Promise<Buffer>;
   send(datagram: Buffer, peer: Peer): void;
 }
 
 class IncomingNotification implements CoapNotification {
-  readonly peer: Peer;
   readonly token: Buffer;
   readonly code: string;
   readonly messageId: number;
@@ -57,20 +57,20 @@ class IncomingNotification implements CoapNotification {
   readonly contentFormat: number | undefined;
   payload: Buffer;
   readonly #receiver: NotificationReceiver;
-  readonly #memory: NotificationMemory;
+  readonly #state: PeerState;
   readonly #fingerprint: number;
   #settled = false;
 
   constructor(
     receiver: NotificationReceiver,
-    { peer, memory, fingerprint }: { peer: Peer; memory: NotificationMemory; fingerprint: number },
+    state: PeerState,
+    fingerprint: number,
     message: CoapMessage,
     options: Options,
   ) {
     this.#receiver = receiver;
-    this.#memory = memory;
+    this.#state = state;
     this.#fingerprint = fingerprint;
-    this.peer = peer;
     this.token = message.token;
     this.code = message.code;
     this.messageId = message.messageId;
@@ -78,6 +78,11 @@ class IncomingNotification implements CoapNotification {
     this.confirmable = message.type === 'CON';
     this.contentFormat = options.contentFormat;
     this.payload = message.payload;
+  }
+
+  /** As the transport heard it last: the answer goes there. */
+  get peer(): Peer {
+    return this.#state.peer;
   }
 
   acknowledge(): void {
@@ -95,7 +100,7 @@ class IncomingNotification implements CoapNotification {
   #settle(state: NotificationState | undefined): boolean {
     if (this.#settled) return false;
     this.#settled = true;
-    this.#memory.settle(this.messageId, this.#fingerprint, state);
+    this.#state.notifications?.settle(this.messageId, this.#fingerprint, state);
     this.#receiver.unsettled--;
     return true;
   }
@@ -139,7 +144,7 @@ export class NotificationReceiver {
     }
     this.unsettled++;
     counters.notificationsIn++;
-    const notification = new IncomingNotification(this, { peer: state.peer, memory, fingerprint }, message, options);
+    const notification = new IncomingNotification(this, state, fingerprint, message, options);
     if (options.block2 === undefined || (!options.block2.more && options.block2.number === 0))
       this.#handUp(notification);
     else this.#complete(notification, { message, options });
@@ -162,12 +167,12 @@ export class NotificationReceiver {
 
   /** A first block: the rest is fetched before anybody sees it; if that fails the device repeats the notification. */
   #complete(notification: IncomingNotification, first: ReceivedResponse): void {
-    const path = this.#pathOf(notification);
-    if (path === undefined) {
+    const observed = this.#requestOf(notification);
+    if (observed === undefined) {
       notification.reject();
       return;
     }
-    this.#parts.fetchRest(notification.peer, path, first).then(
+    this.#parts.fetchRest(notification.peer, observed, first).then(
       (body) => {
         notification.payload = body;
         this.#handUp(notification);
@@ -183,7 +188,7 @@ export class NotificationReceiver {
     );
   }
 
-  #pathOf(notification: IncomingNotification): readonly string[] | undefined {
+  #requestOf(notification: IncomingNotification): ObservedRequest | undefined {
     try {
       return this.#parts.pathOfNotification(notification.peer, notification.token);
     } catch (error) {

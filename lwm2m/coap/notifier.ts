@@ -56,7 +56,7 @@ export class Notifier {
     const datagram = this.#encode(state, messageId, notification);
     if (!notification.confirmable) {
       this.#remember(state, messageId, asBuffer(notification.token));
-      this.#parts.send(datagram, peer);
+      this.#parts.send(datagram, state.peer);
       return 'sent';
     }
     const outcome = await new Promise<Outcome>((resolve) => sender.submit(state, messageId, datagram, resolve));

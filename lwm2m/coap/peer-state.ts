@@ -7,7 +7,8 @@ import type { Peer } from './transport.ts';
 
 /** All that is known of one peer. Each part is made when first needed and belongs to the class that its type names. */
 export class PeerState {
-  readonly peer: Peer;
+  /** Where the transport heard it last: replies and retransmissions go there. */
+  peer: Peer;
   lastActiveAtMs: number;
   inFlight: Transmission | undefined = undefined;
   waiting: Transmission[] | undefined = undefined;
@@ -71,7 +72,21 @@ export class PeerTable {
     return this.#peers.get(peer.key);
   }
 
-  /** Undefined at the limit of peers. */
+  /** For what arrived: the address it came from is the peer's from now on. Undefined at the limit of peers. */
+  heard(peer: Peer, nowMs: number): PeerState | undefined {
+    const state = this.obtain(peer, nowMs);
+    if (state !== undefined) state.peer = peer;
+    return state;
+  }
+
+  /** The same, but a stranger gets no state. */
+  heardIfKnown(peer: Peer): PeerState | undefined {
+    const state = this.#peers.get(peer.key);
+    if (state !== undefined) state.peer = peer;
+    return state;
+  }
+
+  /** For what we send. An address that the caller kept may be older than the one known here. Undefined at the limit of peers. */
   obtain(peer: Peer, nowMs: number): PeerState | undefined {
     const known = this.#peers.get(peer.key);
     if (known !== undefined) {

@@ -1,3 +1,4 @@
+import type { BodySource } from './body-source.ts';
 import type { ReceivedResponse } from './exchanges.ts';
 import { OptionList } from './options.ts';
 import type { Peer } from './transport.ts';
@@ -20,6 +21,11 @@ export interface CoapResponse {
 export interface ResponseToSend {
   readonly code: string;
   readonly payload?: Uint8Array | undefined;
+  /**
+   * In place of a payload: a long body that is read block by block. Nothing of it is kept between blocks: the handler is
+   * asked again for each, so the peer may take them in any order.
+   */
+  readonly body?: BodySource | undefined;
   readonly contentFormat?: number | undefined;
   readonly locationPath?: readonly string[] | undefined;
   readonly locationQuery?: readonly string[] | undefined;

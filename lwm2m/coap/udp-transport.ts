@@ -1,21 +1,18 @@
 import { createSocket, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { messageOf, PlatformError } from '../../common/errors.ts';
-import { type Peer, type Transport, udpPeer } from './transport.ts';
+import { type Peer, type Transport, type TransportEvents, type TransportOpener, udpPeer } from './transport.ts';
 
 /** Peers whose key string is kept ready; beyond it the older half is dropped and built again when seen. */
 const CACHED_PEERS = 131_072;
 
 export interface UdpTransportOptions {
   /** Literal address to bind; default 127.0.0.1. */
-  readonly address?: string;
+  readonly address?: string | undefined;
   /** 0, the default, takes any free port. */
-  readonly port?: number;
-  onDatagram(datagram: Buffer, peer: Peer): void;
-  /** A datagram that the system refused (EMSGSIZE, ENETUNREACH …) or a socket error. */
-  onError?(error: Error): void;
+  readonly port?: number | undefined;
   /** Asked of the system, which may grant less. */
-  readonly receiveBufferBytes?: number;
+  readonly receiveBufferBytes?: number | undefined;
 }
 
 /** Spares each received datagram the building and hashing of its peer's key. Two generations bound it. */
@@ -107,17 +104,21 @@ class UdpTransport implements Transport {
   }
 }
 
-/** Opens the socket. Rejects TRANSPORT_BIND. */
-export async function openUdpTransport(options: UdpTransportOptions): Promise<Transport> {
+/** CoAP over UDP, RFC 7252 §3: a peer is its address and port. */
+export function udpTransport(options: UdpTransportOptions = {}): TransportOpener {
+  return (events) => openUdp(options, events);
+}
+
+async function openUdp(options: UdpTransportOptions, events: TransportEvents): Promise<Transport> {
   const address = options.address ?? '127.0.0.1';
   const socket = createSocket({ type: isIPv6(address) ? 'udp6' : 'udp4', lookup: literalLookup });
   await bind(socket, options, address);
   if (options.receiveBufferBytes !== undefined) setReceiveBuffer(socket, options.receiveBufferBytes);
   const peers = new PeerCache();
-  const onError = (error: Error): void => options.onError?.(error);
+  const onError = (error: Error): void => events.onError(error);
   socket.on('error', onError);
   socket.on('message', (datagram: Buffer, from: RemoteInfo) =>
-    options.onDatagram(datagram, peers.peer(from.address, from.port)),
+    events.onDatagram(datagram, peers.peer(from.address, from.port)),
   );
   return new UdpTransport(socket, onError);
 }

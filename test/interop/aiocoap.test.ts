@@ -70,7 +70,7 @@ describe('aiocoap', function () {
           notifications.push(notification);
           notification.acknowledge();
         },
-        pathOfNotification: () => ['observed'],
+        pathOfNotification: () => ({ path: ['observed'] }),
       });
     });
     after(async () => {

@@ -18,7 +18,7 @@ describe('CoAP notifications, datagram by datagram', () => {
       onNotification: (notification) => {
         notifications.push(notification);
       },
-      pathOfNotification: (_peer, token) => (token.toString('hex') === '4a' ? ['3303', '0'] : undefined),
+      pathOfNotification: (_peer, token) => (token.toString('hex') === '4a' ? { path: ['3303', '0'] } : undefined),
     });
     peer = await RawPeer.open(endpoint.localPort);
   };
