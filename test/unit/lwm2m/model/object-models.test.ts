@@ -19,20 +19,31 @@ describe('object models', () => {
 
   it('gives the newest version where none is asked for', () => assert.equal(models.object(3)?.version, '2.0'));
 
-  it('gives the version asked for, or the newest of the same major version', () => {
-    const asked = ['1.1', '1.2', '1.10', '1.0', '1.99', '2.0', '2.1', '3.0', '', 'x', '1'];
-    const found = ['1.1', '1.2', '1.10', '1.10', '1.10', '2.0', '2.0', undefined, undefined, undefined, '1.10'];
-    assert.deepEqual(
-      asked.map((version) => models.object(3, version)?.version),
-      found,
-    );
-  });
+  const versions = [
+    { asked: '1.1', found: '1.1', fit: 'exact', why: 'held' },
+    { asked: '1.10', found: '1.10', fit: 'exact', why: 'held' },
+    { asked: '2.0', found: '2.0', fit: 'exact', why: 'held' },
+    { asked: '1.0', found: '1.1', fit: 'near', why: 'the next newer of the same major version' },
+    { asked: '1.3', found: '1.10', fit: 'near', why: 'the next newer of the same major version' },
+    { asked: '1.99', found: '1.10', fit: 'near', why: 'none is newer, so the next older' },
+    { asked: '2.1', found: '2.0', fit: 'near', why: 'none is newer, so the next older' },
+    { asked: '3.0', found: '2.0', fit: 'other', why: 'none of that major version, so the newest' },
+    { asked: '', found: '2.0', fit: 'other', why: 'no version at all' },
+    { asked: 'x', found: '2.0', fit: 'other', why: 'no version at all' },
+  ];
+  for (const { asked, found, fit, why } of versions) {
+    it(`gives ${found} for ${JSON.stringify(asked)}: ${why}`, () => {
+      assert.equal(models.object(3, asked)?.version, found);
+      assert.equal(models.versionFit(3, asked), fit);
+    });
+  }
 
   it('knows nothing of other objects', () => {
     assert.equal(models.object(4), undefined);
     assert.equal(models.object(4, '1.0'), undefined);
     assert.equal(models.resource(4, 0), undefined);
     assert.equal(models.resource(3, 0), undefined);
+    assert.equal(models.versionFit(4, '1.0'), 'unknown');
   });
 
   it('lists all by id, newest first', () => {
