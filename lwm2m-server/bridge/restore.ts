@@ -13,7 +13,7 @@ import { TOPICS } from '../../schemas/topics.ts';
 import type { RecordedNotifications } from '../observation/recorded-notifications.ts';
 import type { Registration } from '../registration/registration.ts';
 import { ANSWERED_LIMIT, type AnsweredCommands } from './answered-commands.ts';
-import { registrationFromAvro } from './avro-registrations.ts';
+import { registrationFromState } from './avro-registrations.ts';
 import type { WaitingCommand } from './command-queues.ts';
 import { identityOf } from './state-entries.ts';
 
@@ -61,7 +61,7 @@ export async function restoreState(o: RestoreOptions): Promise<RestoredState> {
     const body = (await unreadable.orElse(() => o.state.decode(value)))?.body;
     if (body === undefined) continue;
     if ('io.zeelos.lwm2m.state.RegistrationState' in body)
-      registrations.push(registrationFromAvro(body['io.zeelos.lwm2m.state.RegistrationState'].registration));
+      registrations.push(registrationFromState(body['io.zeelos.lwm2m.state.RegistrationState']));
     else if ('io.zeelos.lwm2m.state.ObservationState' in body)
       observations.push(body['io.zeelos.lwm2m.state.ObservationState']);
     else commands.push({ command: body['io.zeelos.lwm2m.state.CommandState'], bytes: value.length, marked: false });

@@ -2,7 +2,7 @@ import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import type { AvroRequest, CommandState } from '../../schemas/generated/records.ts';
 import type { Observation } from '../observation/observations.ts';
 import type { Registration } from '../registration/registration.ts';
-import { registrationToAvro, type ServerIdentity } from './avro-registrations.ts';
+import { registrationState, type ServerIdentity } from './avro-registrations.ts';
 import type { Outbox } from './outbox.ts';
 
 /** Keys of lwm2m.<gateway>.state; a later record of a key replaces the earlier, a tombstone ends the entry. */
@@ -19,9 +19,8 @@ export function identityOf(endpointName: string, ticket: string, kind: string, p
 }
 
 export function registrationEntry(outbox: Outbox, registration: Registration, server: ServerIdentity): OutgoingRecord {
-  const state = { registration: registrationToAvro(registration, server) };
   return outbox.state(registrationKey(registration.endpointName), {
-    body: { 'io.zeelos.lwm2m.state.RegistrationState': state },
+    body: { 'io.zeelos.lwm2m.state.RegistrationState': registrationState(registration, server) },
   });
 }
 

@@ -3,7 +3,7 @@ import { backoffMs, sleep } from '../../common/lifecycle.ts';
 import type { Log } from '../../common/log.ts';
 import { isId, MAX_ID } from '../../lwm2m/path.ts';
 import type { Outbox } from '../bridge/outbox.ts';
-import { announcedInstances, type Registration } from '../registration/registration.ts';
+import type { Registration } from '../registration/registration.ts';
 import type { Registrations } from '../registration/registrations.ts';
 import type { Notifications } from './notifications.ts';
 import { NO_TICKET, type Observation, type Observations, PER_ENDPOINT_LIMIT } from './observations.ts';
@@ -43,13 +43,13 @@ export function parseTemplate(text: string): Template {
 }
 
 /** The paths that a template stands for on a device; none when the device does not announce the object or instance. */
-export function pathsFor(template: Template, registration: Pick<Registration, 'links' | 'rootPath'>): string[] {
+export function pathsFor(template: Template, { instances }: Pick<Registration, 'instances'>): string[] {
   const { objectId, instance, resourceId } = template;
-  const announced = announcedInstances(registration).get(objectId);
+  const announced = instances.get(objectId);
   if (announced === undefined) return [];
   if (instance === undefined) return [`/${objectId}`];
-  const instances = [...announced].filter((id) => instance === '*' || id === instance);
-  return instances.map((id) => (resourceId === undefined ? `/${objectId}/${id}` : `/${objectId}/${id}/${resourceId}`));
+  const chosen = [...announced].filter((id) => instance === '*' || id === instance);
+  return chosen.map((id) => (resourceId === undefined ? `/${objectId}/${id}` : `/${objectId}/${id}/${resourceId}`));
 }
 
 export interface DesiredObservationsOptions {

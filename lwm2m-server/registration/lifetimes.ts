@@ -1,58 +1,111 @@
-const BUCKET_MS = 1_000;
+const SECOND_MS = 1_000;
 
-/**
- * Which ids run out when: one bucket per second, so that setting, moving and taking cost the same however many there are.
- * Holds as many ids as its owner registers.
- */
-export class Lifetimes {
-  readonly #buckets = new Map<number, Set<string>>();
-  readonly #bucketOf = new Map<string, number>();
-  #takenUpTo: number;
+/** The end of what never ends: past any uptime, and a small integer, which costs no memory of its own. */
+const NEVER = 2 ** 31 - 1;
 
-  constructor(nowMs: number) {
-    this.#takenUpTo = Math.floor(nowMs / BUCKET_MS) - 1;
-  }
-
-  /** Sets or moves the end of an id; a time already past runs out at the next `takeExpired`. */
-  set(id: string, expiresAtMs: number): void {
-    this.delete(id);
-    const bucket = Math.max(Math.ceil(expiresAtMs / BUCKET_MS), this.#takenUpTo + 1);
-    const ids = this.#buckets.get(bucket);
-    if (ids === undefined) this.#buckets.set(bucket, new Set([id]));
-    else ids.add(id);
-    this.#bucketOf.set(id, bucket);
-  }
-
-  delete(id: string): void {
-    const bucket = this.#bucketOf.get(id);
-    if (bucket === undefined) return;
-    this.#bucketOf.delete(id);
-    const ids = this.#buckets.get(bucket);
-    ids?.delete(id);
-    if (ids?.size === 0) this.#buckets.delete(bucket);
-  }
-
-  /** Takes every id whose time is over. */
-  takeExpired(nowMs: number): string[] {
-    const last = Math.floor(nowMs / BUCKET_MS);
-    const expired: string[] = [];
-    // After a clock jump of days walking the buckets that exist is shorter than walking the seconds.
-    const due =
-      last - this.#takenUpTo > this.#buckets.size
-        ? [...this.#buckets.keys()].filter((bucket) => bucket <= last)
-        : range(this.#takenUpTo + 1, last);
-    for (const bucket of due) {
-      for (const id of this.#buckets.get(bucket) ?? []) {
-        expired.push(id);
-        this.#bucketOf.delete(id);
-      }
-      this.#buckets.delete(bucket);
-    }
-    this.#takenUpTo = Math.max(this.#takenUpTo, last);
-    return expired;
-  }
+/** Second in which it ends, and the one in which it is looked at next; both belong to `Lifetimes`. 0 is not in. */
+export interface Mortal {
+  endsAtSecond: number;
+  dueAtSecond: number;
 }
 
-function range(first: number, last: number): number[] {
-  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
+/** Entries that no longer count are thrown away when there are more than so many besides one for each that lives. */
+const STALE_LIMIT = 1_000;
+
+/**
+ * Which ones run out when: a heap by second. Moving an end back costs nothing: the entry stays where it is, and is put in again when
+ * it comes up too early. Holds as many as its owner sets.
+ */
+export class Lifetimes<T extends Mortal> {
+  #seconds: number[] = [];
+  #items: T[] = [];
+  #living = 0;
+
+  /** Entries held, those that no longer count included: for tests. */
+  get entries(): number {
+    return this.#items.length;
+  }
+
+  /** Sets or moves the end; a time already past runs out at the next `takeExpired`. */
+  set(item: T, expiresAtMs: number): void {
+    const second = Math.min(NEVER, Math.max(1, Math.ceil(expiresAtMs / SECOND_MS)));
+    if (item.endsAtSecond === 0) this.#living++;
+    item.endsAtSecond = second;
+    if (second === NEVER || (item.dueAtSecond !== 0 && item.dueAtSecond <= second)) return;
+    item.dueAtSecond = second;
+    this.#push(second, item);
+    if (this.#items.length > 2 * this.#living + STALE_LIMIT) this.#rebuild();
+  }
+
+  delete(item: T): void {
+    if (item.endsAtSecond === 0) return;
+    item.endsAtSecond = 0;
+    item.dueAtSecond = 0;
+    this.#living--;
+  }
+
+  /** Takes each whose time is over. */
+  takeExpired(nowMs: number): T[] {
+    const now = Math.floor(nowMs / SECOND_MS);
+    const expired: T[] = [];
+    while (this.#seconds.length > 0 && this.#seconds[0]! <= now) {
+      const second = this.#seconds[0]!;
+      const item = this.#pop();
+      if (item.dueAtSecond !== second) continue;
+      item.dueAtSecond = 0;
+      if (item.endsAtSecond <= now) {
+        expired.push(item);
+        item.endsAtSecond = 0;
+        this.#living--;
+      } else if (item.endsAtSecond < NEVER) {
+        item.dueAtSecond = item.endsAtSecond;
+        this.#push(item.endsAtSecond, item);
+      }
+    }
+    return expired;
+  }
+
+  #rebuild(): void {
+    const [seconds, items] = [this.#seconds, this.#items];
+    this.#seconds = [];
+    this.#items = [];
+    for (const [index, item] of items.entries()) {
+      if (item.dueAtSecond === seconds[index]) this.#push(seconds[index], item);
+    }
+  }
+
+  #push(second: number, item: T): void {
+    let at = this.#items.length;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (this.#seconds[parent]! <= second) break;
+      this.#put(at, this.#seconds[parent]!, this.#items[parent]!);
+      at = parent;
+    }
+    this.#put(at, second, item);
+  }
+
+  #pop(): T {
+    const first = this.#items[0]!;
+    const second = this.#seconds.pop()!;
+    const item = this.#items.pop()!;
+    const size = this.#items.length;
+    if (size === 0) return first;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= size) break;
+      if (child + 1 < size && this.#seconds[child + 1]! < this.#seconds[child]!) child++;
+      if (this.#seconds[child]! >= second) break;
+      this.#put(at, this.#seconds[child]!, this.#items[child]!);
+      at = child;
+    }
+    this.#put(at, second, item);
+    return first;
+  }
+
+  #put(at: number, second: number, item: T): void {
+    this.#seconds[at] = second;
+    this.#items[at] = item;
+  }
 }

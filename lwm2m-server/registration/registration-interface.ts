@@ -11,7 +11,7 @@ import type { ServerCounters } from '../counters.ts';
 import type { Observations } from '../observation/observations.ts';
 import { parseRegistration, parseUpdate, type RegistrationRequest, UnsupportedVersion } from './parse-registration.ts';
 import { PendingAnswers } from './pending-answers.ts';
-import type { Registration, RegistrationEnd } from './registration.ts';
+import { makeRegistration, type Registration, type RegistrationEnd, updatedRegistration } from './registration.ts';
 import type { Registrations } from './registrations.ts';
 
 /** The path of the registration interface (OMA LwM2M Core §5.3). */
@@ -107,7 +107,7 @@ export class RegistrationInterface {
     if (this.#isShedding(parsed.endpointName, respond)) return;
     const { registrations, outbox, server, events, counters } = this.#o;
     const nowMs = this.#o.now();
-    const registration = makeRegistration(parsed, request, nowMs);
+    const registration = registrationOf(parsed, request.peer, nowMs);
     const older = registrations.byEndpointName(registration.endpointName);
     const ending = older === undefined ? [] : this.#endingRecords(older, false, nowMs);
     const records = [
@@ -129,11 +129,11 @@ export class RegistrationInterface {
   }
 
   #update(registration: Registration, request: CoapRequest, respond: Respond): void {
-    const change = parseUpdate(request.query, request.payload);
+    const change = parseUpdate(request.query, request.payload, registration);
     if (this.#isShedding(registration.endpointName, respond)) return;
     const { registrations, outbox, server, events, counters } = this.#o;
     const nowMs = this.#o.now();
-    const updated: Registration = { ...registration, ...change, peer: request.peer, lastUpdateAtMs: nowMs };
+    const updated = updatedRegistration(registration, change, { peer: request.peer, nowMs });
     const records = [
       outbox.registration(updated.endpointName, updateRecord(updated, change, server.serverId)),
       registrationEntry(outbox, updated, server),
@@ -243,19 +243,13 @@ class PendingSettled extends Error {
   }
 }
 
-function makeRegistration(parsed: RegistrationRequest, request: CoapRequest, nowMs: number): Registration {
-  return {
-    endpointName: parsed.endpointName,
+function registrationOf({ announced, ...said }: RegistrationRequest, peer: Peer, nowMs: number): Registration {
+  return makeRegistration({
+    ...said,
+    ...announced,
+    peer,
     registrationId: randomBytes(REGISTRATION_ID_BYTES).toString('base64url'),
-    peer: request.peer,
-    lifetimeSeconds: parsed.lifetimeSeconds,
-    version: parsed.version,
-    binding: parsed.binding,
-    smsNumber: parsed.smsNumber,
-    links: parsed.links,
-    rootPath: parsed.rootPath,
-    attributes: parsed.attributes,
     registeredAtMs: nowMs,
     lastUpdateAtMs: nowMs,
-  };
+  });
 }

@@ -1,72 +1,86 @@
 import type { Peer } from '../../lwm2m/coap/transport.ts';
-import type { WebLink } from '../../lwm2m/link-format.ts';
-import { isId } from '../../lwm2m/path.ts';
+import type { AnnouncedObjects } from './announced-objects.ts';
 
 /** A device that is registered now. Everything above the socket refers to the registration, never to an address. */
-export interface Registration {
+export interface Registration extends AnnouncedObjects {
   readonly endpointName: string;
   /** Last segment of the Location; random, so that a stranger cannot update or end it. */
   readonly registrationId: string;
   readonly peer: Peer;
+  /** 0: without end (LwM2M 1.1 and later). */
   readonly lifetimeSeconds: number;
   readonly version: string;
-  readonly binding: Binding;
+  /** Letters of the transports, as the device ordered them: U, S, US in 1.0; also T and N since 1.1. Queue mode stands apart. */
+  readonly binding: string;
+  /** The device sleeps and hears nothing but what follows a message of its own. */
+  readonly queueMode: boolean;
   readonly smsNumber: string | undefined;
-  readonly links: readonly WebLink[];
-  /** Path that the objects stand under, "/" unless a link says rt="oma.lwm2m". */
-  readonly rootPath: string;
+  /** Profile ids of LwM2M 1.2 (`pid`); also among the attributes, as the records have it. */
+  readonly profileId: string | undefined;
   /** Registration parameters that this server does not know. */
   readonly attributes: Readonly<Record<string, string>> | undefined;
   readonly registeredAtMs: number;
   readonly lastUpdateAtMs: number;
 }
 
-export const BINDINGS = ['U', 'UQ', 'S', 'SQ', 'US', 'UQS'] as const;
-export type Binding = (typeof BINDINGS)[number];
-
 /** What an update may change (OMA LwM2M Core 1.0.2 §5.3.2). */
 export interface RegistrationChange {
   readonly lifetimeSeconds?: number;
-  readonly binding?: Binding;
+  readonly binding?: string;
+  readonly queueMode?: boolean;
   readonly smsNumber?: string;
-  readonly links?: readonly WebLink[];
-  readonly rootPath?: string;
+  readonly profileId?: string;
+  readonly announced?: AnnouncedObjects;
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
 /** Why a registration ended; `expired` is what the record says of it. */
 export type RegistrationEnd = 'deregistered' | 'replaced' | 'expired';
 
-/** Announced instances of an object, and instance ids by object id; links that name no object or instance are left out. */
-export function announcedInstances(
-  registration: Pick<Registration, 'links' | 'rootPath'>,
-): ReadonlyMap<number, ReadonlySet<number>> {
-  const root = rootOf(registration);
-  const instances = new Map<number, Set<number>>();
-  for (const { url } of registration.links) {
-    if (!url.startsWith(`${root}/`)) continue;
-    const match = /^\/(\d{1,5})(?:\/(\d{1,5}))?$/.exec(url.slice(root.length));
-    if (match === null) continue;
-    const [objectId, instanceId] = [Number(match[1]), Number(match[2] ?? 0)];
-    if (!isId(objectId) || !isId(instanceId)) continue;
-    const known = instances.get(objectId) ?? new Set();
-    if (match[2] !== undefined) known.add(instanceId);
-    instances.set(objectId, known);
-  }
-  return instances;
+/**
+ * Builds a registration field by field: all have one shape, which keeps 100,000 of them small, and none drags along what else
+ * its makings hold.
+ */
+export function makeRegistration(of: Registration): Registration {
+  return {
+    endpointName: of.endpointName,
+    registrationId: of.registrationId,
+    peer: of.peer,
+    lifetimeSeconds: of.lifetimeSeconds,
+    version: of.version,
+    binding: of.binding,
+    queueMode: of.queueMode,
+    smsNumber: of.smsNumber,
+    profileId: of.profileId,
+    attributes: of.attributes,
+    registeredAtMs: of.registeredAtMs,
+    lastUpdateAtMs: of.lastUpdateAtMs,
+    linkText: of.linkText,
+    links: of.links,
+    rootPath: of.rootPath,
+    instances: of.instances,
+    objectVersions: of.objectVersions,
+    contentFormats: of.contentFormats,
+  };
 }
 
-/** Version of an object as the device announced it (`ver` on the object's link). */
-export function announcedVersion(
-  registration: Pick<Registration, 'links' | 'rootPath'>,
-  objectId: number,
-): string | undefined {
-  const root = rootOf(registration);
-  const link = registration.links.find(({ url }) => url === `${root}/${objectId}`);
-  return link?.attributes.ver ?? undefined;
+/** The registration after an update. What the update does not say stays; unknown parameters are added to those known before. */
+export function updatedRegistration(
+  before: Registration,
+  { announced, attributes, ...change }: RegistrationChange,
+  at: { readonly peer: Peer; readonly nowMs: number },
+): Registration {
+  const merged = attributes === undefined ? before.attributes : { ...before.attributes, ...attributes };
+  return makeRegistration({
+    ...before,
+    ...announced,
+    ...change,
+    attributes: merged,
+    peer: isSamePeer(before.peer, at.peer) ? before.peer : at.peer,
+    lastUpdateAtMs: at.nowMs,
+  });
 }
 
-/** What stands before "/3" in the links of a device: "" or "/lwm2m". */
-function rootOf({ rootPath }: Pick<Registration, 'rootPath'>): string {
-  return rootPath.endsWith('/') ? rootPath.slice(0, -1) : rootPath;
+function isSamePeer(one: Peer, other: Peer): boolean {
+  return one.key === other.key && one.port === other.port && one.address === other.address;
 }

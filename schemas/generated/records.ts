@@ -178,6 +178,10 @@ export interface AvroRegistrationNew {
   readonly root: string;
   /** ms since 1970 */
   readonly lastUp: number;
+  /** the device sleeps between its messages */
+  readonly queueMode?: boolean | undefined;
+  /** letters of the transports (U T S N), null where bnd says it all */
+  readonly binding?: null | { readonly 'string': string } | undefined;
 }
 
 /** Value of iot.<gateway>.registrations. */
@@ -212,6 +216,10 @@ export interface AvroRegistrationUpdate {
   readonly attributes?: null | { readonly 'map': Readonly<Record<string, string>> } | undefined;
   /** ms since 1970 */
   readonly lastUp: number;
+  /** the device sleeps between its messages */
+  readonly queueMode?: null | { readonly 'boolean': boolean } | undefined;
+  /** letters of the transports (U T S N), null where bnd says it all */
+  readonly binding?: null | { readonly 'string': string } | undefined;
 }
 
 /** Value of iot.<gateway>.management.req: one command to one device. */
@@ -380,8 +388,10 @@ export interface ObservationState {
 
 /** Value under registration/<ep> in lwm2m.<gateway>.state. */
 export interface RegistrationState {
-  /** the live registration */
+  /** the live registration; without its links where linkText has them */
   readonly registration: AvroRegistrationNew;
+  /** the links as link-format text, as the device sent them */
+  readonly linkText?: null | { readonly 'string': string } | undefined;
 }
 
 /** Value of lwm2m.<gateway>.state; a tombstone ends an entry. */

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { hasCode } from '../../../../common/errors.ts';
-import { parseLinkFormat } from '../../../../lwm2m/link-format.ts';
 import { parseTemplate, pathsFor } from '../../../../lwm2m-server/observation/desired-observations.ts';
+import { parseAnnouncement } from '../../../../lwm2m-server/registration/announced-objects.ts';
 
-const paths = (template: string, links: string, rootPath = '/') =>
-  pathsFor(parseTemplate(template), { links: parseLinkFormat(links), rootPath });
+const paths = (template: string, links: string) => pathsFor(parseTemplate(template), parseAnnouncement(links));
 
 describe('lwm2m-server/observation/desired-observations', () => {
   it('stands for what a device announces', () => {
@@ -20,7 +19,7 @@ describe('lwm2m-server/observation/desired-observations', () => {
   });
 
   it('looks under the root path and takes an instance once', () => {
-    assert.deepEqual(paths('/3303/*', '</x/3303/0>,</x/3303/0>,</3303/1>', '/x'), ['/3303/0']);
+    assert.deepEqual(paths('/3303/*', '</x>;rt="oma.lwm2m",</x/3303/0>,</x/3303/0>,</3303/1>'), ['/3303/0']);
   });
 
   it('refuses what is no path', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { hasCode, PlatformError } from '../../../../common/errors.ts';
+import { NOTHING_ANNOUNCED } from '../../../../lwm2m-server/registration/announced-objects.ts';
 import {
   parseRegistration,
   parseUpdate,
@@ -29,21 +30,26 @@ describe('lwm2m-server/registration/parse-registration', () => {
       version: '1.0',
       lifetimeSeconds: 86_400,
       binding: 'U',
-      links: [],
-      rootPath: '/',
+      queueMode: false,
+      smsNumber: undefined,
+      profileId: undefined,
+      attributes: undefined,
+      announced: NOTHING_ANNOUNCED,
     });
   });
 
   it('reads every parameter; the unknown ones become attributes', () => {
     const query = ['ep=urn:imei:1=2', 'lt=30', 'lwm2m=1.1', 'b=U', 'Q', 'sms=+49', 'pid=x', 'flag', 'e='];
-    assert.deepEqual(parse(query, '</3/0>;ver=1.2'), {
+    const { announced, ...said } = parse(query, '</3/0>;ver=1.2');
+    assert.deepEqual(announced.links, [{ url: '/3/0', attributes: { ver: '1.2' } }]);
+    assert.deepEqual(said, {
       endpointName: 'urn:imei:1=2',
       version: '1.1',
       lifetimeSeconds: 30,
-      binding: 'UQ',
+      binding: 'U',
+      queueMode: true,
       smsNumber: '+49',
-      links: [{ url: '/3/0', attributes: { ver: '1.2' } }],
-      rootPath: '/',
+      profileId: 'x',
       attributes: { pid: 'x', flag: '', e: '' },
     });
   });
@@ -80,23 +86,44 @@ describe('lwm2m-server/registration/parse-registration', () => {
     for (const version of ['1.0', '1.1', '1.2']) assert.equal(parse(['ep=a', `lwm2m=${version}`]).version, version);
   });
 
-  it('maps bindings of 1.0 and 1.1 to those of the record', () => {
-    const bindings: [string[], string][] = [
-      [['b=U'], 'U'],
-      [['b=UQ'], 'UQ'],
-      [['b=S'], 'S'],
-      [['b=SQ'], 'SQ'],
-      [['b=US'], 'US'],
-      [['b=UQS'], 'UQS'],
-      [['b=U', 'Q'], 'UQ'],
-      [['b=US', 'Q'], 'UQS'],
-      [['Q'], 'UQ'],
-      [['b=T'], 'U'],
-      [['b=UT'], 'U'],
-      [['b=N'], 'U'],
-    ];
-    for (const [query, binding] of bindings) assert.equal(parse(['ep=a', ...query]).binding, binding, query.join());
-    for (const bad of ['b=X', 'b=u', 'b=UUUUUU', 'b=U Q']) refused(['ep=a', bad], nothing, 'LWM2M_REGISTRATION');
+  it('reads the bindings of 1.0, which name queue mode among the letters', () => {
+    const bindings = { U: ['U', false], UQ: ['U', true], S: ['S', false], SQ: ['S', true], US: ['US', false] };
+    for (const [b, expected] of [...Object.entries(bindings), ['UQS', ['US', true]]]) {
+      const { binding, queueMode } = parse(['ep=a', `b=${b}`]);
+      assert.deepEqual([binding, queueMode], expected, `${b}`);
+    }
+    assert.equal(parse(['ep=a', 'b=U', 'Q']).queueMode, true);
+    for (const bad of ['X', 'u', '', 'QU', 'SU', 'UT', 'N', 'UUQ', 'U Q'])
+      refused(['ep=a', `b=${bad}`], nothing, 'LWM2M_REGISTRATION');
+  });
+
+  it('reads the bindings of 1.1 and 1.2: each transport once in any order, queue mode apart', () => {
+    for (const version of ['1.1', '1.2']) {
+      for (const b of ['U', 'T', 'S', 'N', 'UT', 'TU', 'UTSN', 'NSTU', 'SU']) {
+        const { binding, queueMode } = parse(['ep=a', `lwm2m=${version}`, `b=${b}`]);
+        assert.deepEqual([binding, queueMode], [b, false]);
+        assert.equal(parse(['ep=a', `lwm2m=${version}`, `b=${b}`, 'Q']).queueMode, true);
+      }
+      const { binding, queueMode } = parse(['ep=a', `lwm2m=${version}`, 'b=UQ']);
+      assert.deepEqual([binding, queueMode], ['U', true]);
+      for (const bad of ['b=', 'b=Q', 'b=UU', 'b=UQQ', 'b=X', 'b=u', 'b=UTSNU', 'Q=1', 'Q=false'])
+        refused(['ep=a', `lwm2m=${version}`, bad], nothing, 'LWM2M_REGISTRATION');
+    }
+  });
+
+  it('takes the name that the transport proves, and no other beside it', () => {
+    assert.equal(parseRegistration([], nothing, 'proven').endpointName, 'proven');
+    assert.equal(parseRegistration(['ep=proven'], nothing, 'proven').endpointName, 'proven');
+    for (const query of [['ep=other'], ['ep='], ['ep']])
+      assert.throws(
+        () => parseRegistration(query, nothing, 'proven'),
+        (error) => hasCode(error, 'LWM2M_REGISTRATION'),
+      );
+  });
+
+  it('takes a lifetime without end since 1.1', () => {
+    assert.equal(parse(['ep=a', 'lwm2m=1.1', 'lt=0']).lifetimeSeconds, 0);
+    refused(['ep=a', 'lwm2m=1.0', 'lt=0'], nothing, 'LWM2M_REGISTRATION');
   });
 
   it('refuses more parameters than a device has use for, and long ones', () => {
@@ -120,29 +147,34 @@ describe('lwm2m-server/registration/parse-registration', () => {
     assert.ok(performance.now() - startedAt < 1_000);
   });
 
-  it('finds the root path that a device announces', () => {
-    assert.equal(parse(['ep=a'], '</lwm2m>;rt="oma.lwm2m",</lwm2m/3/0>').rootPath, '/lwm2m');
-    assert.equal(parse(['ep=a'], '</a/b/>;rt="core.x oma.lwm2m"').rootPath, '/a/b/');
-    assert.equal(parse(['ep=a'], '</>;rt="oma.lwm2m";ct=11542,</3/0>').rootPath, '/');
-    assert.equal(parse(['ep=a'], '</x>;rt="oma.lwm2mx"').rootPath, '/');
-    for (const bad of ['', 'coap://elsewhere/', '//', '/a//b', `/${'x'.repeat(255)}`, '/'.repeat(60_000)])
-      refused(['ep=a'], `<${bad}>;rt="oma.lwm2m"`, 'LWM2M_REGISTRATION');
+  it('takes from an update only what it says', () => {
+    const current = { endpointName: 'a', version: '1.0', attributes: undefined };
+    assert.deepEqual(parseUpdate([], nothing, current), {});
+    assert.deepEqual(parseUpdate(['lt=5'], nothing, current), { lifetimeSeconds: 5 });
+    const { announced, ...said } = parseUpdate(['b=UQ', 'sms=1', 'x=1', 'pid=3'], Buffer.from('</1>'), current);
+    assert.deepEqual(announced!.links, [{ url: '/1', attributes: {} }]);
+    assert.deepEqual(said, {
+      binding: 'U',
+      queueMode: true,
+      smsNumber: '1',
+      profileId: '3',
+      attributes: { x: '1', pid: '3' },
+    });
+    assert.deepEqual(parseUpdate(['b=U'], nothing, current), { binding: 'U', queueMode: false });
+    assert.deepEqual(parseUpdate(['b=U'], nothing, { ...current, version: '1.1' }), { binding: 'U' });
+    assert.deepEqual(parseUpdate(['ep=a', 'lwm2m=1.0'], nothing, current), {});
   });
 
-  it('takes from an update only what it says', () => {
-    assert.deepEqual(parseUpdate([], nothing), {});
-    assert.deepEqual(parseUpdate(['lt=5'], nothing), { lifetimeSeconds: 5 });
-    assert.deepEqual(parseUpdate(['b=UQ', 'sms=1', 'x=1'], Buffer.from('</1>')), {
-      binding: 'UQ',
-      smsNumber: '1',
-      links: [{ url: '/1', attributes: {} }],
-      rootPath: '/',
-      attributes: { x: '1' },
-    });
-    assert.throws(
-      () => parseUpdate(['lt=0'], nothing),
-      (error) => hasCode(error, 'LWM2M_REGISTRATION'),
-    );
+  it('refuses an update that would make another device of it, or more of it than a registration may say', () => {
+    const attributes = Object.fromEntries(Array.from({ length: 31 }, (_, n) => [`p${n}`, '1']));
+    const current = { endpointName: 'a', version: '1.0', attributes };
+    assert.deepEqual(parseUpdate(['p0=2', 'q=1'], nothing, current), { attributes: { p0: '2', q: '1' } });
+    for (const query of [['lt=0'], ['ep=b'], ['ep='], ['lwm2m=1.1'], ['b=UT'], ['q=1', 'r=1'], ['lt=1', 'lt=1']])
+      assert.throws(
+        () => parseUpdate(query, nothing, current),
+        (error) => hasCode(error, 'LWM2M_REGISTRATION'),
+        query.join(),
+      );
   });
 
   it('never throws anything else, whatever arrives', () => {

@@ -1,29 +1,7 @@
 import assert from 'node:assert/strict';
 import { udpPeer } from '../../../../lwm2m/coap/transport.ts';
-import {
-  announcedInstances,
-  announcedVersion,
-  type Registration,
-} from '../../../../lwm2m-server/registration/registration.ts';
 import { fullLifeMs, Registrations } from '../../../../lwm2m-server/registration/registrations.ts';
-
-function registration(endpointName: string, more: Partial<Registration> = {}): Registration {
-  return {
-    endpointName,
-    registrationId: `id-${endpointName}`,
-    peer: udpPeer('127.0.0.1', 5000),
-    lifetimeSeconds: 60,
-    version: '1.0',
-    binding: 'U',
-    smsNumber: undefined,
-    links: [],
-    rootPath: '/',
-    attributes: undefined,
-    registeredAtMs: 0,
-    lastUpdateAtMs: 0,
-    ...more,
-  };
-}
+import { sampleRegistration as registration } from '../sample-registration.ts';
 
 describe('lwm2m-server/registration/registrations', () => {
   let nowMs = 0;
@@ -106,28 +84,30 @@ describe('lwm2m-server/registration/registrations', () => {
     assert.equal(registrations.isFullFor('a'), false);
   });
 
-  it('knows what a device announces, under its root', () => {
-    const links = [
-      ['/lwm2m', { rt: 'oma.lwm2m' }],
-      ['/lwm2m/3303', { ver: '1.1' }],
-      ['/lwm2m/3303/1', {}],
-      ['/lwm2m/3303/1', {}],
-      ['/lwm2m/3303/0', {}],
-      ['/lwm2m/99999/0', {}],
-      ['/lwm2m/3/65535', {}],
-      ['/lwm2m/5', {}],
-      ['/3304/0', {}],
-      ['/lwm2m/3305/0/1', {}],
-      ['/lwm2m/x/0', {}],
-    ].map(([url, attributes]) => ({ url, attributes }) as Registration['links'][number]);
-    for (const rootPath of ['/lwm2m', '/lwm2m/']) {
-      const found = [...announcedInstances({ links, rootPath })].map(([id, instances]) => [id, [...instances]]);
-      assert.deepEqual(found, [
-        [3303, [1, 0]],
-        [5, []],
-      ]);
-      assert.equal(announcedVersion({ links, rootPath }, 3303), '1.1');
-      assert.equal(announcedVersion({ links, rootPath }, 5), undefined);
-    }
+  it('never ends what has a lifetime without end', () => {
+    const registrations = make();
+    registrations.add(registration('a', { lifetimeSeconds: 0 }));
+    nowMs = 50 * 365 * 86_400_000;
+    assert.deepEqual(registrations.takeExpired(), []);
+    registrations.replace(registration('a', { lifetimeSeconds: 1 }));
+    nowMs += 7_000;
+    assert.equal(registrations.takeExpired().length, 1);
+  });
+
+  it('finds all that share a socket, and follows who moves', () => {
+    const registrations = make();
+    const [here, there] = [udpPeer('127.0.0.1', 1), udpPeer('127.0.0.1', 2)];
+    const names = (peer: typeof here) => registrations.byPeer(peer).map(({ endpointName }) => endpointName);
+    for (const name of ['a', 'b', 'c']) registrations.add(registration(name, { peer: here }));
+    assert.deepEqual(names(here), ['a', 'b', 'c']);
+    registrations.replace(registration('b', { peer: there }));
+    assert.deepEqual([names(here), names(there)], [['a', 'c'], ['b']]);
+    registrations.remove('id-a');
+    assert.deepEqual(names(here), ['c']);
+    registrations.replace(registration('c', { peer: udpPeer('127.0.0.1', 1), lifetimeSeconds: 5 }));
+    assert.equal(registrations.byPeer(here)[0]!.lifetimeSeconds, 5);
+    registrations.remove('id-c');
+    registrations.remove('id-b');
+    assert.deepEqual([names(here), names(there)], [[], []]);
   });
 });
