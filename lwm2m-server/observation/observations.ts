@@ -8,6 +8,8 @@ export interface Observation {
   /** LwM2M path without the root path of the device. */
   readonly path: string;
   readonly lwm2mPath: Lwm2mPath;
+  /** What a composite observation observes; its `path` is then these paths joined with commas, and its `lwm2mPath` the root. */
+  readonly composite: CompositeTarget | undefined;
   readonly token: Buffer;
   /** Hex of the token: the observationId of the records. */
   readonly observationId: string;
@@ -19,14 +21,23 @@ export interface Observation {
   ended: boolean;
 }
 
+/** Paths observed by one relation, and the CoAP number of the content format that they were asked in. */
+export interface CompositeTarget {
+  readonly paths: readonly Lwm2mPath[];
+  readonly contentFormat: number;
+}
+
 export const NO_TICKET = 'unset';
 
-export type ObservationSpec = Pick<Observation, 'endpointName' | 'registrationId' | 'path' | 'token' | 'ticket'>;
+export type ObservationSpec = Pick<Observation, 'endpointName' | 'registrationId' | 'path' | 'token' | 'ticket'> & {
+  readonly composite?: CompositeTarget | undefined;
+};
 
 export function makeObservation(spec: ObservationSpec): Observation {
   return {
     ...spec,
-    lwm2mPath: parsePath(spec.path),
+    lwm2mPath: spec.composite === undefined ? parsePath(spec.path) : {},
+    composite: spec.composite,
     observationId: spec.token.toString('hex'),
     newest: undefined,
     ended: false,
