@@ -8,7 +8,7 @@ import { CommandQueues } from './bridge/command-queues.ts';
 import { CommandRunner } from './bridge/command-runner.ts';
 import type { Outbox } from './bridge/outbox.ts';
 import type { RestoredState } from './bridge/restore.ts';
-import { commandIdentity, commandTombstone } from './bridge/state-entries.ts';
+import { commandIdentity, commandTombstone, compositeFromState } from './bridge/state-entries.ts';
 import type { ServerCounters } from './counters.ts';
 import { ServerEvents } from './events.ts';
 import { DesiredObservations } from './observation/desired-observations.ts';
@@ -134,9 +134,10 @@ export class GatewayServer {
       const leftMs = registration.lastUpdateAtMs + fullMs - this.#o.now();
       this.registrations.add(registration, Math.min(fullMs, Math.max(leftMs, RESTORED_GRACE_MS)));
     }
-    for (const { ep, regId, path, token, ticket } of state.observations) {
+    for (const { ep, regId, path, token, ticket, ...more } of state.observations) {
       if (this.registrations.byId(regId) === undefined) continue;
-      this.observations.set(makeObservation({ endpointName: ep, registrationId: regId, path, token, ticket }));
+      const composite = compositeFromState(more);
+      this.observations.set(makeObservation({ endpointName: ep, registrationId: regId, path, token, ticket, composite }));
     }
   }
 

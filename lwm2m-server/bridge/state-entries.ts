@@ -1,6 +1,7 @@
 import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
-import type { AvroRequest, CommandState } from '../../schemas/generated/records.ts';
-import type { Observation } from '../observation/observations.ts';
+import { formatPath, parsePath } from '../../lwm2m/path.ts';
+import type { AvroRequest, CommandState, ObservationState } from '../../schemas/generated/records.ts';
+import type { CompositeTarget, Observation } from '../observation/observations.ts';
 import type { Registration } from '../registration/registration.ts';
 import { registrationState, type ServerIdentity } from './avro-registrations.ts';
 import type { Outbox } from './outbox.ts';
@@ -29,9 +30,26 @@ export function registrationTombstone(outbox: Outbox, registration: Registration
 }
 
 export function observationEntry(outbox: Outbox, observation: Observation): OutgoingRecord {
-  const { endpointName, registrationId, path, token, ticket } = observation;
-  const state = { ep: endpointName, regId: registrationId, path, token, ticket };
+  const { endpointName, registrationId, path, token, ticket, composite } = observation;
+  const state = {
+    ep: endpointName,
+    regId: registrationId,
+    path,
+    token,
+    ticket,
+    paths: composite === undefined ? null : { array: composite.paths.map(formatPath) },
+    contentFormat: composite === undefined ? null : { int: composite.contentFormat },
+  };
   return outbox.state(observationKey(observation), { body: { 'io.zeelos.lwm2m.state.ObservationState': state } });
+}
+
+/** Throws LWM2M_PATH for what we never wrote. */
+export function compositeFromState({
+  paths,
+  contentFormat,
+}: Pick<ObservationState, 'paths' | 'contentFormat'>): CompositeTarget | undefined {
+  if (paths == null || contentFormat == null) return undefined;
+  return { paths: paths.array.map(parsePath), contentFormat: contentFormat.int };
 }
 
 export function observationTombstone(outbox: Outbox, observation: Observation): OutgoingRecord {
