@@ -160,8 +160,8 @@ export const ERROR_CODES = {
   },
   LWM2M_ATTRIBUTES: {
     retriable: false,
-    meaning: 'notification attributes cannot be parsed',
-    remedy: 'use pmin, pmax, gt, lt, st with numbers',
+    meaning: 'notification attributes cannot be parsed or contradict each other',
+    remedy: 'use pmin, pmax, epmin, epmax, gt, lt, st, edge, con, hqmax with numbers; lt + 2 st < gt, pmin <= pmax',
   },
   LWM2M_TLV: {
     retriable: false,

@@ -1,5 +1,6 @@
 import { PlatformError } from '../common/errors.ts';
 import { formatDecimal, parseDecimal } from './content/text.ts';
+import { formatPath, type Lwm2mPath } from './path.ts';
 
 /** How a value is written: `seconds` and `count` are whole and not negative, `flag` is 0 or 1, `number` is any decimal. */
 const ATTRIBUTES = {
@@ -24,8 +25,8 @@ const MAX_WHOLE = 2 ** 32 - 1;
 const WHOLE = /^[0-9]{1,10}$/;
 
 /**
- * Reads "pmin=10&pmax=60"; a name without "=" takes the attribute away. Whether the values make sense together is for
- * the device to say. Throws LWM2M_ATTRIBUTES for "", an unknown or repeated name, or a value out of form.
+ * Reads "pmin=10&pmax=60"; a name without "=" takes the attribute away. Whether the values make sense together,
+ * `assertWritable` says. Throws LWM2M_ATTRIBUTES for "", an unknown or repeated name, or a value out of form.
  */
 export function parseAttributes(text: string): NotificationAttributes {
   const attributes = new Map<AttributeName, number | null>();
@@ -51,6 +52,38 @@ function parseValue(name: AttributeName, text: string): number {
 function allows(name: AttributeName, value: number): boolean {
   if (ATTRIBUTES[name] === 'number') return Number.isFinite(value) && (name !== 'st' || value >= 0);
   return Number.isInteger(value) && value >= 0 && value <= (ATTRIBUTES[name] === 'flag' ? 1 : MAX_WHOLE);
+}
+
+/** They compare values, so they belong to what holds one: a resource or a resource instance. */
+const OF_VALUES = ['gt', 'lt', 'st', 'edge'] as const;
+
+/**
+ * What no Write-Attributes to this path may say. Values of other levels are not known here, so only those that stand together are
+ * compared. Throws LWM2M_ATTRIBUTES.
+ */
+export function assertWritable(attributes: NotificationAttributes, path: Lwm2mPath): void {
+  assertConsistent(attributes);
+  const { pmin, pmax, epmin, epmax } = attributes;
+  assertOrder('pmin', pmin, 'pmax', pmax);
+  assertOrder('epmin', epmin, 'epmax', epmax);
+  const ofValue = path.resourceId === undefined ? OF_VALUES.find((name) => attributes[name] != null) : undefined;
+  if (ofValue !== undefined) throw attributeFault(`${ofValue} belongs to a resource, not to ${formatPath(path)}`);
+}
+
+/** lt lies below gt, and two steps fit between them (OMA LwM2M 1.0.2 §5.1.2). Throws LWM2M_ATTRIBUTES. */
+export function assertConsistent({ gt, lt, st }: Pick<NotificationAttributes, 'gt' | 'lt' | 'st'>): void {
+  if (gt == null || lt == null) return;
+  if (lt >= gt || lt + 2 * (st ?? 0) >= gt) throw attributeFault('lt and two steps of st do not fit below gt');
+}
+
+/** The longest period may be as short as the shortest: a notification exactly so often. */
+function assertOrder(
+  low: string,
+  least: number | null | undefined,
+  high: string,
+  most: number | null | undefined,
+): void {
+  if (least != null && most != null && most < least) throw attributeFault(`${high} is less than ${low}`);
 }
 
 /** Writes "pmin=10&pmax=60". Throws LWM2M_ATTRIBUTES for a value out of range. */

@@ -1,5 +1,5 @@
 import { PlatformError } from '../../common/errors.ts';
-import type { AttributeName, NotificationAttributes } from '../attributes.ts';
+import { type AttributeName, assertConsistent, type NotificationAttributes } from '../attributes.ts';
 import { formatPath, type Lwm2mPath } from '../path.ts';
 import type { NotificationRules } from './notification-rules.ts';
 import { refusal } from './refusal.ts';
@@ -52,12 +52,4 @@ function parentOf(path: Lwm2mPath): Lwm2mPath {
     return { objectId: objectId!, instanceId: instanceId!, resourceId: resourceId! };
   if (resourceId !== undefined) return { objectId: objectId!, instanceId: instanceId! };
   return instanceId !== undefined ? { objectId: objectId! } : {};
-}
-
-/** OMA LwM2M 1.0.2 §5.1.2: lt lies below gt, and two steps fit between them. */
-function assertConsistent({ gt, lt, st }: NotificationRules): void {
-  if (gt === undefined || lt === undefined) return;
-  if (lt >= gt || lt + 2 * (st ?? 0) >= gt) {
-    throw new PlatformError('LWM2M_ATTRIBUTES', 'lt and two steps of st do not fit below gt');
-  }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { attributeSegments, formatAttributes, parseAttributes } from '../../../lwm2m/attributes.ts';
+import { assertWritable, attributeSegments, formatAttributes, parseAttributes } from '../../../lwm2m/attributes.ts';
+import { parsePath } from '../../../lwm2m/path.ts';
 
 describe('notification attributes', () => {
   const both = [
@@ -70,4 +71,33 @@ describe('notification attributes', () => {
       assert.throws(() => formatAttributes(attributes), { code: 'LWM2M_ATTRIBUTES' });
     }
   });
+
+  const writable = [
+    ['/3303', 'pmin=10&pmax=10'],
+    ['/3303/0', 'epmin=1&epmax=2&con=1&hqmax=0'],
+    ['/3303/0', 'gt&lt&st&edge'],
+    ['/3303/0/5700', 'lt=1&gt=4&st=1.4'],
+    ['/3303/0/5700', 'gt=-2&lt=-5&st=1'],
+    ['/3303/0/5700', 'gt=1&st=100'],
+    ['/3303/0/5500/0', 'edge=1'],
+    ['/3303/0/5700', 'pmin=60&pmax'],
+  ] as const;
+  for (const [path, text] of writable) {
+    it(`lets ${text} be written to ${path}`, () => assertWritable(parseAttributes(text), parsePath(path)));
+  }
+
+  const contradictions = [
+    ['/3303', 'pmin=10&pmax=9'],
+    ['/3303/0/5700', 'epmin=2&epmax=1'],
+    ['/3303/0/5700', 'lt=4&gt=4'],
+    ['/3303/0/5700', 'lt=5&gt=4'],
+    ['/3303/0/5700', 'lt=1&gt=4&st=1.5'],
+    ['/3303/0', 'gt=1'],
+    ['/3303', 'edge=0'],
+  ] as const;
+  for (const [path, text] of contradictions) {
+    it(`does not let ${text} be written to ${path}`, () => {
+      assert.throws(() => assertWritable(parseAttributes(text), parsePath(path)), { code: 'LWM2M_ATTRIBUTES' });
+    });
+  }
 });
