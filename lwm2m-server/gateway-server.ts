@@ -137,7 +137,9 @@ export class GatewayServer {
     for (const { ep, regId, path, token, ticket, ...more } of state.observations) {
       if (this.registrations.byId(regId) === undefined) continue;
       const composite = compositeFromState(more);
-      this.observations.set(makeObservation({ endpointName: ep, registrationId: regId, path, token, ticket, composite }));
+      this.observations.set(
+        makeObservation({ endpointName: ep, registrationId: regId, path, token, ticket, composite }),
+      );
     }
   }
 
