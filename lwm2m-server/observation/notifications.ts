@@ -2,7 +2,6 @@ import { isRetriable, messageOf, PlatformError } from '../../common/errors.ts';
 import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import type { Log } from '../../common/log.ts';
 import type { CoapNotification } from '../../lwm2m/coap/endpoint.ts';
-import { isFresherNotification } from '../../lwm2m/coap/observe.ts';
 import type { ObjectModels } from '../../lwm2m/model/object-models.ts';
 import type { AvroResponseObserve, AvroResponsePayload } from '../../schemas/generated/records.ts';
 import { MAX_RECORD_BYTES, type Outbox } from '../bridge/outbox.ts';
@@ -52,7 +51,7 @@ export class Notifications {
     if (registration.peer.key !== notification.peer.key) {
       counters.notifications_wrong_peer++;
       // Perhaps the device itself, behind a NAT that moved it: once its update says so it is observed again.
-      observation.ended = true;
+      observation.doubtful = true;
       return notification.reject();
     }
     const elapsedMs = this.#o.elapsed();
@@ -67,9 +66,7 @@ export class Notifications {
 
   #noteOrder(observation: Observation, { observe }: CoapNotification, elapsedMs: number): void {
     if (observe === undefined) return;
-    const next = { sequence: observe, receivedAtMs: elapsedMs };
-    if (observation.newest === undefined || isFresherNotification(observation.newest, next)) observation.newest = next;
-    else this.#o.counters.notifications_reordered++;
+    if (!observation.note(observe, elapsedMs)) this.#o.counters.notifications_reordered++;
   }
 
   #record(observation: Observation, notification: CoapNotification, sequence: number): void {
@@ -110,8 +107,10 @@ export class Notifications {
       rep,
       seq: { long: sequence },
     };
-    if (this.#o.events.hasListeners) this.#o.events.emit({ kind: 'notification', record });
-    return this.#o.outbox.observation(observation.endpointName, record);
+    const outgoing = this.#o.outbox.observation(observation.endpointName, record);
+    const bytes = outgoing.value?.length ?? 0;
+    if (this.#o.events.hasListeners) this.#o.events.emit({ kind: 'notification', record, bytes });
+    return outgoing;
   }
 
   /** Content that cannot be read is recorded with the reason: acknowledging it and dropping it would lose it silently. */
