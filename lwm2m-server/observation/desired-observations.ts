@@ -94,8 +94,8 @@ export class DesiredObservations {
     const { observations } = this.#o;
     const { endpointName } = registration;
     const wishes = new Map<string, ObservationWish>();
-    for (const { path, ticket, ended } of observations.allOf(endpointName)) {
-      if (ended) wishes.set(path, { path, ticket });
+    for (const { path, ticket, doubtful } of observations.allOf(endpointName)) {
+      if (doubtful) wishes.set(path, { path, ticket });
     }
     for (const path of this.#templates.flatMap((template) => pathsFor(template, registration))) {
       if (wishes.size >= PER_ENDPOINT_LIMIT) break;

@@ -1,8 +1,9 @@
 import { PlatformError } from '../../common/errors.ts';
+import { isFresherNotification } from '../../lwm2m/coap/observe.ts';
 import { type Lwm2mPath, parsePath } from '../../lwm2m/path.ts';
 
 /** One observe relation with a device. It belongs to the registration; the address is looked up there when it is needed. */
-export interface Observation {
+export class Observation {
   readonly endpointName: string;
   readonly registrationId: string;
   /** LwM2M path without the root path of the device. */
@@ -10,15 +11,63 @@ export interface Observation {
   readonly lwm2mPath: Lwm2mPath;
   /** What a composite observation observes; its `path` is then these paths joined with commas, and its `lwm2mPath` the root. */
   readonly composite: CompositeTarget | undefined;
-  readonly token: Buffer;
   /** Hex of the token: the observationId of the records. */
   readonly observationId: string;
   /** Ticket of the observe command, or `unset`. */
   readonly ticket: string;
-  /** The newest notification so far (RFC 7641 §3.4). */
-  newest: { readonly sequence: number; readonly receivedAtMs: number } | undefined;
-  /** A notification came from an address that is not the registered one and was answered with a reset: the device has ended the relation. */
-  ended: boolean;
+  /** Content format number that was asked for, if any; asked for again when it is restored. */
+  readonly accept: number | undefined;
+  /**
+   * Whether the device still holds it is not known: it was restored by a start of ours and not heard since, or a notification came
+   * from another address and was answered with a reset. The next update has it checked.
+   */
+  doubtful: boolean;
+  /** Observe number of the newest notification and when it came, in ms of the elapsed clock; -1 before the first (RFC 7641 §3.4). */
+  #newestSequence = NONE;
+  #newestAtMs = 0;
+
+  constructor(spec: ObservationSpec) {
+    this.endpointName = spec.endpointName;
+    this.registrationId = spec.registrationId;
+    this.path = spec.path;
+    this.lwm2mPath = spec.composite === undefined ? sharedPath(spec.path) : ROOT;
+    this.composite = spec.composite;
+    this.observationId = spec.token.toString('hex');
+    this.ticket = spec.ticket;
+    this.accept = spec.accept;
+    this.doubtful = spec.doubtful ?? false;
+  }
+
+  get token(): Buffer {
+    return Buffer.from(this.observationId, 'hex');
+  }
+
+  /** Takes note of a notification from the registered peer; false when it is older than one before it. */
+  note(sequence: number, receivedAtMs: number): boolean {
+    this.doubtful = false;
+    const at = Math.trunc(receivedAtMs);
+    const known = { sequence: this.#newestSequence, receivedAtMs: this.#newestAtMs };
+    if (known.sequence !== NONE && !isFresherNotification(known, { sequence, receivedAtMs: at })) return false;
+    this.#newestSequence = sequence;
+    this.#newestAtMs = at;
+    return true;
+  }
+}
+
+const NONE = -1;
+const ROOT: Lwm2mPath = {};
+
+/** Paths in use, by their text: a fleet observes a few on all its devices. Beyond the limit they are parsed one by one. */
+const PATHS_LIMIT = 10_000;
+const paths = new Map<string, Lwm2mPath>();
+
+/** Throws LWM2M_PATH. */
+function sharedPath(text: string): Lwm2mPath {
+  const known = paths.get(text);
+  if (known !== undefined) return known;
+  const path = parsePath(text);
+  if (paths.size < PATHS_LIMIT) paths.set(text, path);
+  return path;
 }
 
 /** Paths observed by one relation, and the CoAP number of the content format that they were asked in. */
@@ -31,27 +80,25 @@ export const NO_TICKET = 'unset';
 
 export type ObservationSpec = Pick<Observation, 'endpointName' | 'registrationId' | 'path' | 'token' | 'ticket'> & {
   readonly composite?: CompositeTarget | undefined;
+  readonly accept?: number | undefined;
+  readonly doubtful?: boolean;
 };
 
 export function makeObservation(spec: ObservationSpec): Observation {
-  return {
-    ...spec,
-    lwm2mPath: spec.composite === undefined ? parsePath(spec.path) : {},
-    composite: spec.composite,
-    observationId: spec.token.toString('hex'),
-    newest: undefined,
-    ended: false,
-  };
+  return new Observation(spec);
 }
 
 /** How many observations one device may have, so that no requester can fill the memory through it. */
 export const PER_ENDPOINT_LIMIT = 1_000;
 
+/** The observations of one endpoint: most have one, and a map for it would cost more than the observation. */
+type OfEndpoint = Observation | Map<string, Observation>;
+
 /** All observe relations, by token and by endpoint name and path: one per path of a device. */
 export class Observations {
   readonly limit: number;
   readonly #byToken = new Map<string, Observation>();
-  readonly #byEndpointName = new Map<string, Map<string, Observation>>();
+  readonly #byEndpointName = new Map<string, OfEndpoint>();
 
   constructor(limit: number) {
     this.limit = limit;
@@ -66,44 +113,49 @@ export class Observations {
   }
 
   byToken(token: Buffer): Observation | undefined {
-    return this.#byToken.get(token.toString('latin1'));
+    return this.#byToken.get(token.toString('hex'));
   }
 
   byPath(endpointName: string, path: string): Observation | undefined {
-    return this.#byEndpointName.get(endpointName)?.get(path);
+    const held = this.#byEndpointName.get(endpointName);
+    if (held instanceof Map) return held.get(path);
+    return held?.path === path ? held : undefined;
   }
 
   /** Puts an observation in place of an older one of the same path. Throws COAP_QUEUE_FULL at the limits. */
   set(observation: Observation): void {
-    const paths = this.#byEndpointName.get(observation.endpointName) ?? new Map<string, Observation>();
-    const older = paths.get(observation.path);
-    if (older === undefined && (this.size >= this.limit || paths.size >= PER_ENDPOINT_LIMIT)) {
-      throw new PlatformError(
-        'COAP_QUEUE_FULL',
-        `no more observations: ${this.size} in all, ${paths.size} of this device`,
-      );
+    const { endpointName, path } = observation;
+    const held = this.#byEndpointName.get(endpointName);
+    const older = this.byPath(endpointName, path);
+    const count = held instanceof Map ? held.size : held === undefined ? 0 : 1;
+    if (older === undefined && (this.size >= this.limit || count >= PER_ENDPOINT_LIMIT)) {
+      throw new PlatformError('COAP_QUEUE_FULL', `no more observations: ${this.size} in all, ${count} of this device`);
     }
-    if (older !== undefined) this.#byToken.delete(older.token.toString('latin1'));
-    paths.set(observation.path, observation);
-    this.#byEndpointName.set(observation.endpointName, paths);
-    this.#byToken.set(observation.token.toString('latin1'), observation);
+    if (older !== undefined) this.#byToken.delete(older.observationId);
+    this.#byToken.set(observation.observationId, observation);
+    if (held instanceof Map) held.set(path, observation);
+    else if (held === undefined || held === older) this.#byEndpointName.set(endpointName, observation);
+    else this.#byEndpointName.set(endpointName, new Map([held, observation].map((one) => [one.path, one])));
   }
 
   /** False once it was replaced or removed. */
   holds(observation: Observation): boolean {
-    return this.#byToken.get(observation.token.toString('latin1')) === observation;
+    return this.#byToken.get(observation.observationId) === observation;
   }
 
   remove(observation: Observation): void {
     if (!this.holds(observation)) return;
-    this.#byToken.delete(observation.token.toString('latin1'));
-    const paths = this.#byEndpointName.get(observation.endpointName);
-    paths?.delete(observation.path);
-    if (paths?.size === 0) this.#byEndpointName.delete(observation.endpointName);
+    this.#byToken.delete(observation.observationId);
+    const held = this.#byEndpointName.get(observation.endpointName);
+    if (held instanceof Map) held.delete(observation.path);
+    if (held === observation || (held instanceof Map && held.size === 0))
+      this.#byEndpointName.delete(observation.endpointName);
   }
 
   allOf(endpointName: string): Observation[] {
-    return [...(this.#byEndpointName.get(endpointName)?.values() ?? [])];
+    const held = this.#byEndpointName.get(endpointName);
+    if (held instanceof Map) return [...held.values()];
+    return held === undefined ? [] : [held];
   }
 
   removeAllOf(endpointName: string): void {

@@ -36,12 +36,43 @@ describe('lwm2m-server/observation/observations', () => {
   it('knows the token again when the same relation is renewed', () => {
     const observations = new Observations(10);
     const older = observation('a', '/3');
-    const newer = makeObservation({ ...older, ticket: 'mine' });
+    const newer = makeObservation({ ...older, token: older.token, ticket: 'mine' });
     observations.set(older);
     observations.set(newer);
     assert.equal(observations.byToken(older.token), newer);
     observations.remove(older);
     assert.equal(observations.byToken(older.token), newer);
+  });
+
+  it('keeps one path, then several, then one again of a device', () => {
+    const observations = new Observations(10);
+    const [one, two, three] = ['/1', '/2', '/3'].map((path) => observation('a', path));
+    for (const each of [one!, two!, three!]) observations.set(each);
+    assert.deepEqual(observations.allOf('a'), [one, two, three]);
+    assert.equal(observations.byPath('a', '/2'), two);
+    observations.remove(one!);
+    observations.remove(three!);
+    assert.deepEqual(observations.allOf('a'), [two]);
+    assert.equal(observations.byPath('a', '/1'), undefined);
+    observations.remove(two!);
+    assert.deepEqual(observations.allOf('a'), []);
+    assert.equal(observations.size, 0);
+  });
+
+  it('tells a notification that was overtaken, and doubts no observation that was heard', () => {
+    const one = makeObservation({ ...observation('a', '/3'), token: Buffer.from('0102', 'hex'), doubtful: true });
+    assert.equal(one.doubtful, true);
+    assert.equal(one.note(5, 1_000), true);
+    assert.equal(one.doubtful, false);
+    assert.equal(one.note(4, 1_001), false);
+    assert.equal(one.note(5, 1_002), false);
+    assert.equal(one.note(6, 1_003), true);
+    assert.equal(one.note(1, 1_003 + 128_001), true);
+    assert.equal(one.note(2 ** 24 - 1, 1_003 + 128_002), false);
+  });
+
+  it('holds a path that many observe once', () => {
+    assert.equal(observation('a', '/3303/0/5700').lwm2mPath, observation('b', '/3303/0/5700').lwm2mPath);
   });
 
   it('refuses more than the limits, in all and for one device, and changes nothing then', () => {
