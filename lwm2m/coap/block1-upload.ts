@@ -1,7 +1,7 @@
 import { PlatformError } from '../../common/errors.ts';
 import { type Block, LARGEST_BLOCK_NUMBER } from './block-option.ts';
 import type { BodySource } from './body-source.ts';
-import type { ReceivedResponse } from './exchanges.ts';
+import type { CoapMessage } from './message.ts';
 
 /** A request body of any length, at hand or read while it is sent. */
 export interface UploadBody {
@@ -13,7 +13,7 @@ export interface UploadParts {
   readonly body: UploadBody;
   readonly blockSizeBytes: number;
   /** Sends one block. `bodyBytes` is given with the first (Size1). */
-  send(block: Block, chunk: Uint8Array, bodyBytes: number | undefined): Promise<ReceivedResponse>;
+  send(block: Block, chunk: Uint8Array, bodyBytes: number | undefined): Promise<CoapMessage>;
   onSent(sentBytes: number): void;
 }
 
@@ -38,7 +38,7 @@ function exactly(chunk: Uint8Array, length: number): Uint8Array {
  * over once when the peer misses earlier blocks (4.08, §2.9.2). Resolves with the final response, which may be an error of
  * the peer. Rejects COAP_BLOCK_FAILED when the answers do not fit, COAP_TOO_LARGE when block numbers do not reach so far.
  */
-export async function uploadBody({ body, blockSizeBytes, send, onSent }: UploadParts): Promise<ReceivedResponse> {
+export async function uploadBody({ body, blockSizeBytes, send, onSent }: UploadParts): Promise<CoapMessage> {
   let sizeBytes = blockSizeBytes;
   let offset = 0;
   let restarts = 0;
@@ -47,7 +47,7 @@ export async function uploadBody({ body, blockSizeBytes, send, onSent }: UploadP
     const end = Math.min(offset + sizeBytes, body.size);
     const block = { number: offset / sizeBytes, more: end < body.size, sizeBytes };
     const response = await send(block, body.chunk(offset, end - offset), offset === 0 ? body.size : undefined);
-    const { code } = response.message;
+    const { code } = response;
     const hinted = response.options.block1?.sizeBytes ?? sizeBytes;
     if (code === '4.13' && offset === 0 && hinted < sizeBytes) {
       sizeBytes = hinted; // §2.9.3: try again in smaller blocks
@@ -69,8 +69,8 @@ function checkReach(bodyBytes: number, sizeBytes: number): void {
 }
 
 /** Whether the next block is due; false for a final response. */
-function continues(response: ReceivedResponse, sent: Block): boolean {
-  const { code } = response.message;
+function continues(response: CoapMessage, sent: Block): boolean {
+  const { code } = response;
   const { block1 } = response.options;
   if (code === '4.08') throw broken('the peer misses earlier blocks', sent);
   if (!code.startsWith('2.')) return false;

@@ -10,16 +10,15 @@ import { IdleTransfers } from './idle-transfers.ts';
 import { type CoapLimits, checkedLimits } from './limits.ts';
 import {
   type CoapMessage,
-  decodeMessage,
   emptyConfirmable,
+  type FrameFault,
   fingerprintOf,
-  frameFault,
   messageIdOf,
   messageTypeOf,
+  readMessage,
 } from './message.ts';
 import { type CoapNotification, NotificationReceiver } from './notification-receiver.ts';
 import { Notifier, type NotifyOutcome, type OutgoingNotification } from './notifier.ts';
-import { type Options, readOptions } from './options.ts';
 import { type PeerState, PeerTable } from './peer-state.ts';
 import { type ObservedRequest, type OutgoingRequest, RequestClient, type RequestOptions } from './request-client.ts';
 import { RequestMemory } from './request-memory.ts';
@@ -61,6 +60,16 @@ export interface CoapEndpointOptions {
   readonly random?: ((count: number) => Buffer) | undefined;
   readonly log?: Log | undefined;
 }
+
+/** Each reason to drop a datagram unread has a counter of its own. */
+const MALFORMED = {
+  header: 'malformedHeader',
+  empty: 'malformedEmpty',
+  code: 'malformedCode',
+  token: 'malformedToken',
+  options: 'malformedOptions',
+  payload: 'malformedPayload',
+} as const satisfies Record<FrameFault, CoapCounter>;
 
 const LONGEST_TICK_MS = 50;
 const TICKS_PER_ACK_TIMEOUT = 20;
@@ -224,7 +233,7 @@ export class CoapEndpoint {
   async #start(): Promise<void> {
     const open = this.#options.transport ?? udpTransport(this.#options);
     this.#transport = await open({
-      onDatagram: (datagram, peer) => this.#guard(() => this.#receive(datagram, peer)),
+      onDatagram: (datagram, peer) => this.#take(datagram, peer),
       onError: (error) => {
         this.#counters.sendErrors++;
         this.#options.log?.debug({ err: error.message }, 'a datagram was refused by the system');
@@ -243,13 +252,25 @@ export class CoapEndpoint {
   }
 
   /** Nothing that arrives may end the process. */
+  #take(datagram: Buffer, peer: Peer): void {
+    try {
+      this.#receive(datagram, peer);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
   #guard(run: () => void): void {
     try {
       run();
     } catch (error) {
-      this.#counters.internalFailures++;
-      this.#options.log?.error({ err: messageOf(error) }, 'a datagram or deadline could not be handled');
+      this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): void {
+    this.#counters.internalFailures++;
+    this.#options.log?.error({ err: messageOf(error) }, 'a datagram or deadline could not be handled');
   }
 
   #send(datagram: Buffer, peer: Peer): void {
@@ -274,18 +295,23 @@ export class CoapEndpoint {
     counters.datagramsIn++;
     if (this.watch !== undefined) this.#show('in', datagram, peer);
     if (this.#closed) return;
-    const fault = frameFault(datagram);
-    if (fault !== undefined) {
-      counters.malformed++;
-      if (fault === 'format' && messageTypeOf(datagram) === 'CON')
-        this.#receiver.sendReset(messageIdOf(datagram), peer);
+    const message = readMessage(datagram);
+    if (typeof message === 'string') {
+      this.#onMalformed(message, datagram, peer);
       return;
     }
-    const message = decodeMessage(datagram);
     if (message.type === 'ACK') this.#onAcknowledgement(message, peer);
     else if (message.type === 'RST') this.#onReset(message, peer);
     else if (message.code === '0.00') this.#onEmpty(message, peer);
     else this.#onContent(message, datagram, peer);
+  }
+
+  /** What cannot be read is dropped; a confirmable message with a format error is rejected, RFC 7252 §4.2. */
+  #onMalformed(fault: FrameFault, datagram: Buffer, peer: Peer): void {
+    this.#counters.malformed++;
+    this.#counters[MALFORMED[fault]]++;
+    if (fault === 'header' || messageTypeOf(datagram) !== 'CON') return;
+    this.#receiver.sendReset(messageIdOf(datagram), peer);
   }
 
   /** Ping: an empty confirmable message is answered with a Reset, RFC 7252 §4.3; a non-confirmable one has no meaning. */
@@ -309,7 +335,7 @@ export class CoapEndpoint {
   #onResponse(state: PeerState, message: CoapMessage, datagram: Buffer): void {
     const fingerprint = fingerprintOf(datagram);
     if (this.#receiver.repeated(state, message, fingerprint)) return;
-    const options = readOptions(message.options);
+    const { options } = message;
     if (options.badCritical || options.badBlock) {
       this.#receiver.settleNow(state, message, fingerprint, 'rejected');
       this.#refuseResponse(state, message);
@@ -317,12 +343,12 @@ export class CoapEndpoint {
     }
     const exchange = this.#exchanges.find(state, message.token);
     if (exchange === undefined) {
-      this.#receiver.receive(state, message, options, fingerprint);
+      this.#receiver.receive(state, message, fingerprint);
       return;
     }
     this.#receiver.settleNow(state, message, fingerprint, 'acknowledged');
     this.#counters.responsesIn++;
-    this.#exchanges.complete(exchange, { message, options });
+    this.#exchanges.complete(exchange, message);
   }
 
   /** A critical option that we do not know forbids to use the response, RFC 7252 §5.4.1. */
@@ -345,18 +371,19 @@ export class CoapEndpoint {
     } else {
       const exchange = this.#exchanges.find(state, message.token);
       if (exchange?.transmission !== transmission) this.#counters.unmatchedResponses++;
-      else this.#onPiggybacked(state, message, readOptions(message.options));
+      else this.#onPiggybacked(state, message);
     }
   }
 
-  #onPiggybacked(state: PeerState, message: CoapMessage, options: Options): void {
+  #onPiggybacked(state: PeerState, message: CoapMessage): void {
+    const { options } = message;
     if (options.badCritical || options.badBlock || message.code.startsWith('0.')) {
       this.#refuseResponse(state, message);
       return;
     }
     this.#counters.responsesIn++;
     const exchange = this.#exchanges.find(state, message.token);
-    if (exchange !== undefined) this.#exchanges.complete(exchange, { message, options });
+    if (exchange !== undefined) this.#exchanges.complete(exchange, message);
   }
 
   #onReset(message: CoapMessage, peer: Peer): void {

@@ -2,16 +2,9 @@ import { PlatformError } from '../../common/errors.ts';
 import type { ConfirmableSender, Outcome, Transmission } from './confirmable-sender.ts';
 import type { CoapLimits } from './limits.ts';
 import { type CoapMessage, type CoapOption, encodeMessage } from './message.ts';
-import type { Options } from './options.ts';
 import type { PeerState, PeerTable } from './peer-state.ts';
 import type { TimerWheel, WheelTimer } from './timer-wheel.ts';
 import type { Peer } from './transport.ts';
-
-/** A response with its options read. */
-export interface ReceivedResponse {
-  readonly message: CoapMessage;
-  readonly options: Options;
-}
 
 /** One request message of ours, ready but for its message id. */
 export interface RequestMessage {
@@ -27,7 +20,7 @@ export interface Exchange {
   readonly state: PeerState;
   transmission: Transmission | undefined;
   timer: WheelTimer | undefined;
-  readonly resolve: (response: ReceivedResponse) => void;
+  readonly resolve: (response: CoapMessage) => void;
   readonly reject: (error: PlatformError) => void;
 }
 
@@ -62,7 +55,7 @@ export class Exchanges {
     request: RequestMessage,
     deadlineMs = Infinity,
     signal: AbortSignal | undefined = undefined,
-  ): Promise<ReceivedResponse> {
+  ): Promise<CoapMessage> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) throw cancelled(peer);
       const state = this.#admit(peer);
@@ -97,7 +90,7 @@ export class Exchanges {
   }
 
   /** A response counts as the acknowledgement too, RFC 7252 §5.2.2. */
-  complete(exchange: Exchange, response: ReceivedResponse): void {
+  complete(exchange: Exchange, response: CoapMessage): void {
     this.#end(exchange, 'acknowledged');
     exchange.resolve(response);
   }

@@ -1,21 +1,32 @@
-import { generate, type OptionName, parse } from 'coap-packet';
 import { PlatformError } from '../../common/errors.ts';
+import { NO_OPTIONS, Options, readOption } from './options.ts';
 
 export type MessageType = 'CON' | 'NON' | 'ACK' | 'RST';
 
-/** As coap-packet names it; an option without a name goes by its number in decimal. */
+/** One option of a message to send. */
 export interface CoapOption {
-  readonly name: string;
-  readonly value: Buffer;
+  readonly number: number;
+  readonly value: Uint8Array;
 }
 
+/** A message as it is written. */
+export interface MessageToSend {
+  readonly type: MessageType;
+  readonly code: string;
+  readonly messageId: number;
+  readonly token: Uint8Array;
+  readonly options: readonly CoapOption[];
+  readonly payload: Uint8Array;
+}
+
+/** A message as it was read. Token and payload are views of the datagram. */
 export interface CoapMessage {
   readonly type: MessageType;
   /** `0.00` empty, `0.xx` request, `2.xx` `4.xx` `5.xx` response. */
   readonly code: string;
   readonly messageId: number;
   readonly token: Buffer;
-  readonly options: readonly CoapOption[];
+  readonly options: Options;
   readonly payload: Buffer;
 }
 
@@ -26,47 +37,86 @@ const LONGEST_TOKEN_BYTES = 8;
 const PAYLOAD_MARKER = 0xff;
 /** Largest UDP payload over IPv4. */
 const LONGEST_DATAGRAM_BYTES = 65_507;
+const LARGEST_OPTION_NUMBER = 0xffff;
 /** Class 0, 2, 4 or 5 and a detail of two digits up to 31, RFC 7252 §3. */
 const CODE = /^[0245]\.([012]\d|3[01])$/;
 /** Far above any real message; a datagram full of one-byte options is an attack on the receiver's memory. */
 const MOST_OPTIONS = 128;
 
-/**
- * Why a datagram is no CoAP message. `header`: it may not be answered at all, RFC 7252 §3 (version).
- * `format`: a confirmable one is rejected with a Reset, RFC 7252 §4.2.
- */
-export type FrameFault = 'header' | 'format';
+function codeText(byte: number): string {
+  return `${byte >> 5}.${String(byte & 0x1f).padStart(2, '0')}`;
+}
+const CODES: readonly string[] = Array.from({ length: 256 }, (_, byte) => codeText(byte));
+const CODE_BYTES = new Map(CODES.map((code, byte) => [code, byte]));
 
-/** The checks that coap-packet leaves out: it reads past the end of what it is given. */
-export function frameFault(datagram: Uint8Array): FrameFault | undefined {
-  if (datagram.length < HEADER_BYTES || datagram[0]! >> 6 !== 1) return 'header';
+/**
+ * Why a datagram is no CoAP message. `header`: too short or another version, it may not be answered at all, RFC 7252 §3.
+ * The others are message format errors: a confirmable one is rejected with a Reset, RFC 7252 §4.2.
+ */
+export type FrameFault = 'header' | 'empty' | 'code' | 'token' | 'options' | 'payload';
+
+/** Reads a datagram in one pass, every length checked before it is used (RFC 7252 §3 and §3.1). */
+export function readMessage(datagram: Buffer): CoapMessage | FrameFault {
+  const { length } = datagram;
+  if (length < HEADER_BYTES || datagram[0]! >> 6 !== 1) return 'header';
   const tokenLength = datagram[0]! & 0x0f;
   const code = datagram[1]!;
-  if (code === 0) return datagram.length === HEADER_BYTES && tokenLength === 0 ? undefined : 'format';
+  if (code === 0) return length === HEADER_BYTES && tokenLength === 0 ? emptyRead(datagram) : 'empty';
   const codeClass = code >> 5;
-  if (codeClass === 1 || codeClass > 5) return 'format';
-  if (tokenLength > LONGEST_TOKEN_BYTES || HEADER_BYTES + tokenLength > datagram.length) return 'format';
-  return optionsFault(datagram, HEADER_BYTES + tokenLength);
+  if (codeClass === 1 || codeClass > 5) return 'code';
+  const start = HEADER_BYTES + tokenLength;
+  if (tokenLength > LONGEST_TOKEN_BYTES || start > length) return 'token';
+  const options = new Options();
+  const at = walkOptions(datagram, start, options);
+  if (typeof at === 'string') return at;
+  return {
+    type: messageTypeOf(datagram),
+    code: CODES[code]!,
+    messageId: messageIdOf(datagram),
+    token: datagram.subarray(HEADER_BYTES, start),
+    options,
+    payload: at === length ? NOTHING : datagram.subarray(at),
+  };
 }
 
-/** Walks the options as drawn in RFC 7252 §3.1, every length checked before it is used. */
-function optionsFault(datagram: Uint8Array, start: number): FrameFault | undefined {
-  let at = start;
+function emptyRead(datagram: Buffer): CoapMessage {
+  const messageId = messageIdOf(datagram);
+  return {
+    type: messageTypeOf(datagram),
+    code: CODES[0]!,
+    messageId,
+    token: NOTHING,
+    options: NO_OPTIONS,
+    payload: NOTHING,
+  };
+}
+
+type TakeOption = (number: number, repeated: boolean, datagram: Buffer, start: number, end: number) => void;
+
+/** Where the payload begins, or the end of the datagram. */
+function walkOptions(datagram: Buffer, from: number, options: Options | TakeOption): number | FrameFault {
+  const { length } = datagram;
+  let at = from;
   let number = 0;
-  for (let count = 0; at < datagram.length; count++) {
+  for (let count = 0; at < length; count++) {
     const first = datagram[at++]!;
-    if (first === PAYLOAD_MARKER) return at < datagram.length ? undefined : 'format';
+    if (first === PAYLOAD_MARKER) return at < length ? at : 'payload';
     const deltaNibble = first >> 4;
     const lengthNibble = first & 0x0f;
-    if (deltaNibble === 15 || lengthNibble === 15 || count === MOST_OPTIONS) return 'format';
+    if (deltaNibble === 15 || lengthNibble === 15 || count === MOST_OPTIONS) return 'options';
     const afterDelta = at + extraBytes(deltaNibble);
     const afterLength = afterDelta + extraBytes(lengthNibble);
-    if (afterLength > datagram.length) return 'format';
-    number += extended(datagram, at, deltaNibble);
-    at = afterLength + extended(datagram, afterDelta, lengthNibble);
-    if (number > 0xffff || at > datagram.length) return 'format';
+    if (afterLength > length) return 'options';
+    const delta = extended(datagram, at, deltaNibble);
+    const end = afterLength + extended(datagram, afterDelta, lengthNibble);
+    number += delta;
+    if (number > LARGEST_OPTION_NUMBER || end > length) return 'options';
+    const repeated = delta === 0 && count > 0;
+    if (typeof options === 'function') options(number, repeated, datagram, afterLength, end);
+    else readOption(options, number, repeated, datagram, afterLength, end);
+    at = end;
   }
-  return undefined;
+  return at;
 }
 
 function extraBytes(nibble: number): number {
@@ -78,6 +128,28 @@ function extended(datagram: Uint8Array, at: number, nibble: number): number {
   return nibble === 13 ? datagram[at]! + 13 : datagram[at]! * 256 + datagram[at + 1]! + 269;
 }
 
+export function frameFault(datagram: Buffer): FrameFault | undefined {
+  const read = readMessage(datagram);
+  return typeof read === 'string' ? read : undefined;
+}
+
+/** @throws COAP_MALFORMED */
+export function decodeMessage(datagram: Buffer): CoapMessage {
+  const read = readMessage(datagram);
+  if (typeof read === 'string') throw new PlatformError('COAP_MALFORMED', `no CoAP message: ${read}`);
+  return read;
+}
+
+/** Every option as it was sent, in its order: for showing. Only for datagrams without a `frameFault`. */
+export function listOptions(datagram: Buffer): { readonly number: number; readonly value: Buffer }[] {
+  const list: { readonly number: number; readonly value: Buffer }[] = [];
+  if (datagram[1] === 0) return list;
+  walkOptions(datagram, HEADER_BYTES + (datagram[0]! & 0x0f), (number, _repeated, from, start, end) =>
+    list.push({ number, value: from.subarray(start, end) }),
+  );
+  return list;
+}
+
 export function messageTypeOf(datagram: Uint8Array): MessageType {
   return TYPES[(datagram[0]! >> 4) & 3]!;
 }
@@ -86,48 +158,75 @@ export function messageIdOf(datagram: Uint8Array): number {
   return datagram[2]! * 256 + datagram[3]!;
 }
 
-/** Only for datagrams without a `frameFault`. Token, options and payload are views of the datagram. */
-export function decodeMessage(datagram: Buffer): CoapMessage {
-  const packet = parse(datagram);
-  return {
-    type: messageTypeOf(datagram),
-    code: packet.code,
-    messageId: packet.messageId,
-    token: packet.token,
-    options: packet.options as readonly CoapOption[],
-    payload: packet.payload,
-  };
-}
-
 /** @throws INTERNAL for a code or token that is none, COAP_TOO_LARGE when longer than a datagram can be */
-export function encodeMessage(message: CoapMessage): Buffer {
-  if (!CODE.test(message.code) || message.token.length > LONGEST_TOKEN_BYTES) {
-    throw new PlatformError(
-      'INTERNAL',
-      `code ${message.code} or a token of ${message.token.length} bytes cannot be sent`,
-    );
+export function encodeMessage(message: MessageToSend): Buffer {
+  const { code, token, payload } = message;
+  if (!CODE.test(code) || token.length > LONGEST_TOKEN_BYTES) {
+    throw new PlatformError('INTERNAL', `code ${code} or a token of ${token.length} bytes cannot be sent`);
   }
-  try {
-    return encode(message);
-  } catch (cause) {
-    throw new PlatformError('COAP_TOO_LARGE', 'a message does not fit a datagram', { cause });
+  const options = inOrder(message.options);
+  const payloadBytes = payload.length === 0 ? 0 : payload.length + 1;
+  const bytes = HEADER_BYTES + token.length + optionBytes(options) + payloadBytes;
+  if (bytes > LONGEST_DATAGRAM_BYTES) {
+    throw new PlatformError('COAP_TOO_LARGE', `a message of ${bytes} bytes does not fit a datagram`);
   }
+  const datagram = Buffer.allocUnsafe(bytes);
+  datagram[0] = 0x40 | (TYPES.indexOf(message.type) << 4) | token.length;
+  datagram[1] = CODE_BYTES.get(code)!;
+  datagram[2] = message.messageId >> 8;
+  datagram[3] = message.messageId & 0xff;
+  datagram.set(token, HEADER_BYTES);
+  const at = writeOptions(datagram, HEADER_BYTES + token.length, options);
+  if (payload.length > 0) {
+    datagram[at] = PAYLOAD_MARKER;
+    datagram.set(payload, at + 1);
+  }
+  return datagram;
 }
 
-function encode(message: CoapMessage): Buffer {
-  return generate(
-    {
-      code: message.code,
-      messageId: message.messageId,
-      token: message.token,
-      payload: message.payload,
-      options: message.options.map(({ name, value }) => ({ name: name as OptionName, value })),
-      confirmable: message.type === 'CON',
-      ack: message.type === 'ACK',
-      reset: message.type === 'RST',
-    },
-    LONGEST_DATAGRAM_BYTES,
-  );
+/** By number; those of one number keep their order. */
+function inOrder(options: readonly CoapOption[]): readonly CoapOption[] {
+  for (let i = 1; i < options.length; i++) {
+    if (options[i]!.number < options[i - 1]!.number) return [...options].sort((a, b) => a.number - b.number);
+  }
+  return options;
+}
+
+function nibbleOf(value: number): number {
+  if (value < 13) return value;
+  return value < 269 ? 13 : 14;
+}
+
+function optionBytes(options: readonly CoapOption[]): number {
+  let bytes = 0;
+  let previous = 0;
+  for (const { number, value } of options) {
+    bytes += 1 + extraBytes(nibbleOf(number - previous)) + extraBytes(nibbleOf(value.length)) + value.length;
+    previous = number;
+  }
+  return bytes;
+}
+
+/** Returns where the options end. */
+function writeOptions(datagram: Buffer, start: number, options: readonly CoapOption[]): number {
+  let at = start;
+  let previous = 0;
+  for (const { number, value } of options) {
+    const delta = number - previous;
+    datagram[at++] = (nibbleOf(delta) << 4) | nibbleOf(value.length);
+    at = writeExtended(datagram, at, delta);
+    at = writeExtended(datagram, at, value.length);
+    datagram.set(value, at);
+    at += value.length;
+    previous = number;
+  }
+  return at;
+}
+
+function writeExtended(datagram: Buffer, at: number, value: number): number {
+  if (value < 13) return at;
+  if (value < 269) return datagram.writeUInt8(value - 13, at);
+  return datagram.writeUInt16BE(value - 269, at);
 }
 
 /** An empty ACK: written by hand, for it is sent once for every notification. */

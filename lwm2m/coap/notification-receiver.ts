@@ -1,7 +1,6 @@
 import { messageOf } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import type { CoapCounters } from './counters.ts';
-import type { ReceivedResponse } from './exchanges.ts';
 import type { CoapLimits } from './limits.ts';
 import { type CoapMessage, emptyAck, emptyReset } from './message.ts';
 import {
@@ -11,7 +10,6 @@ import {
   REJECTED,
   UNSETTLED,
 } from './notification-memory.ts';
-import type { Options } from './options.ts';
 import type { PeerState } from './peer-state.ts';
 import type { ObservedRequest } from './request-client.ts';
 import type { Peer } from './transport.ts';
@@ -44,7 +42,7 @@ export interface ReceiverParts {
   readonly log: Log | undefined;
   readonly onNotification: (notification: CoapNotification) => void;
   readonly pathOfNotification: (peer: Peer, token: Buffer) => ObservedRequest | undefined;
-  fetchRest(peer: Peer, observed: ObservedRequest, first: ReceivedResponse): Promise<Buffer>;
+  fetchRest(peer: Peer, observed: ObservedRequest, first: CoapMessage): Promise<Buffer>;
   send(datagram: Buffer, peer: Peer): void;
 }
 
@@ -61,13 +59,8 @@ class IncomingNotification implements CoapNotification {
   readonly #fingerprint: number;
   #settled = false;
 
-  constructor(
-    receiver: NotificationReceiver,
-    state: PeerState,
-    fingerprint: number,
-    message: CoapMessage,
-    options: Options,
-  ) {
+  constructor(receiver: NotificationReceiver, state: PeerState, fingerprint: number, message: CoapMessage) {
+    const { options } = message;
     this.#receiver = receiver;
     this.#state = state;
     this.#fingerprint = fingerprint;
@@ -135,7 +128,8 @@ export class NotificationReceiver {
     else this.sendAck(message.messageId, state.peer);
   }
 
-  receive(state: PeerState, message: CoapMessage, options: Options, fingerprint: number): void {
+  receive(state: PeerState, message: CoapMessage, fingerprint: number): void {
+    const { block2 } = message.options;
     const { counters, limits } = this.#parts;
     const memory = this.#memoryOf(state);
     if (this.unsettled >= limits.unsettledNotifications || !memory.add(message.messageId, fingerprint, UNSETTLED)) {
@@ -144,10 +138,9 @@ export class NotificationReceiver {
     }
     this.unsettled++;
     counters.notificationsIn++;
-    const notification = new IncomingNotification(this, state, fingerprint, message, options);
-    if (options.block2 === undefined || (!options.block2.more && options.block2.number === 0))
-      this.#handUp(notification);
-    else this.#complete(notification, { message, options });
+    const notification = new IncomingNotification(this, state, fingerprint, message);
+    if (block2 === undefined || (!block2.more && block2.number === 0)) this.#handUp(notification);
+    else this.#complete(notification, message);
   }
 
   sendAck(messageId: number, peer: Peer): void {
@@ -166,7 +159,7 @@ export class NotificationReceiver {
   }
 
   /** A first block: the rest is fetched before anybody sees it; if that fails the device repeats the notification. */
-  #complete(notification: IncomingNotification, first: ReceivedResponse): void {
+  #complete(notification: IncomingNotification, first: CoapMessage): void {
     const observed = this.#requestOf(notification);
     if (observed === undefined) {
       notification.reject();

@@ -3,9 +3,9 @@ import type { Block } from './block-option.ts';
 import { bodyFrom, type UploadBody, uploadBody, wholeBody } from './block1-upload.ts';
 import { type Downloaded, downloadBody } from './block2-download.ts';
 import type { BodySource } from './body-source.ts';
-import { cancelled, type Exchanges, type ReceivedResponse } from './exchanges.ts';
+import { cancelled, type Exchanges } from './exchanges.ts';
 import { type CoapLimits, isBlockSize } from './limits.ts';
-import { asBuffer } from './message.ts';
+import { asBuffer, type CoapMessage } from './message.ts';
 import { OptionList } from './options.ts';
 import { type CoapResponse, toCoapResponse } from './responses.ts';
 import type { TransferSlots } from './transfer-slots.ts';
@@ -126,7 +126,7 @@ export class RequestClient {
    * The rest of a notification whose first block came by itself, RFC 7959 §3.4: asked for with the method and the body of
    * the observation. When the resource changes meanwhile the device notifies anew. The number of transfers is limited.
    */
-  async fetchRest(peer: Peer, observed: ObservedRequest, first: ReceivedResponse): Promise<Buffer> {
+  async fetchRest(peer: Peer, observed: ObservedRequest, first: CoapMessage): Promise<Buffer> {
     const accept = observed.accept ?? first.options.contentFormat;
     const call = this.#call(peer, { ...observed, method: observed.method ?? 'GET', accept }, {});
     return (await this.#download(call, first, call.token, false)).payload;
@@ -145,17 +145,17 @@ export class RequestClient {
   }
 
   /** The response to the request, or to its last block. A peer that asks for blocks (4.13, RFC 7959 §2.9.3) gets them. */
-  async #upload(call: Call, parts: MessageParts): Promise<ReceivedResponse> {
+  async #upload(call: Call, parts: MessageParts): Promise<CoapMessage> {
     const { body, blockSizeBytes } = call;
     if (body.size > blockSizeBytes) return await this.#uploadBlocks(call, parts, blockSizeBytes);
     const response = await this.#send(call, { ...parts, payload: body.chunk(0, body.size) });
     const hint = response.options.block1?.sizeBytes;
-    if (response.message.code !== '4.13' || hint === undefined || hint >= body.size) return response;
+    if (response.code !== '4.13' || hint === undefined || hint >= body.size) return response;
     return await this.#uploadBlocks(call, parts, hint);
   }
 
   /** The same token for every block: some servers tell transfers apart by it. Block2 goes with the last (RFC 7959 §3.3). */
-  #uploadBlocks(call: Call, { block2, ...parts }: MessageParts, blockSizeBytes: number): Promise<ReceivedResponse> {
+  #uploadBlocks(call: Call, { block2, ...parts }: MessageParts, blockSizeBytes: number): Promise<CoapMessage> {
     const { body, options } = call;
     return uploadBody({
       body,
@@ -169,7 +169,7 @@ export class RequestClient {
     });
   }
 
-  async #download(call: Call, first: ReceivedResponse, token: Buffer, again: boolean): Promise<Downloaded> {
+  async #download(call: Call, first: CoapMessage, token: Buffer, again: boolean): Promise<Downloaded> {
     const { slots, limits } = this.#parts;
     if (!slots.acquire(call.peer.key)) {
       throw new PlatformError('COAP_QUEUE_FULL', `too many block-wise transfers, ${slots.total} in all`);
@@ -194,7 +194,7 @@ export class RequestClient {
   }
 
   /** What a FETCH asks for stands in its body, so each of its blocks is asked for with it (RFC 8132 §2.1). */
-  #nextBlock(call: Call, parts: MessageParts): Promise<ReceivedResponse> {
+  #nextBlock(call: Call, parts: MessageParts): Promise<CoapMessage> {
     const { body, request, blockSizeBytes } = call;
     if (request.method !== 'FETCH') return this.#persist(call, parts);
     if (body.size > blockSizeBytes) return this.#uploadBlocks(call, parts, blockSizeBytes);
@@ -202,7 +202,7 @@ export class RequestClient {
   }
 
   /** Sends a message that was lost with all its repetitions again, as long as the wait for an answer may last. */
-  async #persist(call: Call, parts: MessageParts): Promise<ReceivedResponse> {
+  async #persist(call: Call, parts: MessageParts): Promise<CoapMessage> {
     const { now, limits } = this.#parts;
     const deadlineMs = now() + (call.options.timeoutMs ?? limits.responseTimeoutMs);
     for (;;) {
@@ -214,7 +214,7 @@ export class RequestClient {
     }
   }
 
-  #send(call: Call, parts: MessageParts, deadlineMs = this.#deadlineMs(call)): Promise<ReceivedResponse> {
+  #send(call: Call, parts: MessageParts, deadlineMs = this.#deadlineMs(call)): Promise<CoapMessage> {
     const {
       request,
       peer,
@@ -240,7 +240,7 @@ export class RequestClient {
   }
 }
 
-function needsMore({ options }: ReceivedResponse): boolean {
+function needsMore({ options }: CoapMessage): boolean {
   return options.block2 !== undefined && (options.block2.more || options.block2.number !== 0);
 }
 

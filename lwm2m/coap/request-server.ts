@@ -8,7 +8,7 @@ import type { CoapCounters } from './counters.ts';
 import { transferKey } from './idle-transfers.ts';
 import type { CoapLimits } from './limits.ts';
 import { asBuffer, type CoapMessage, emptyAck, encodeMessage, fingerprintOf } from './message.ts';
-import { type Options, readOptions } from './options.ts';
+import type { Options } from './options.ts';
 import type { PeerState } from './peer-state.ts';
 import { METHODS } from './request-client.ts';
 import type { RememberedRequest, RequestMemory } from './request-memory.ts';
@@ -90,7 +90,7 @@ export class RequestServer {
       return;
     }
     this.#parts.counters.requestsIn++;
-    const options = readOptions(message.options);
+    const { options } = message;
     const method = METHOD_NAMES.get(message.code) ?? '';
     const incoming: Incoming = {
       state,

@@ -1,5 +1,5 @@
 import type { BodySource } from './body-source.ts';
-import type { ReceivedResponse } from './exchanges.ts';
+import type { CoapMessage } from './message.ts';
 import { OptionList } from './options.ts';
 import type { Peer } from './transport.ts';
 
@@ -34,7 +34,8 @@ export interface ResponseToSend {
   readonly etag?: Uint8Array | undefined;
 }
 
-export function toCoapResponse(peer: Peer, token: Buffer, { message, options }: ReceivedResponse): CoapResponse {
+export function toCoapResponse(peer: Peer, token: Buffer, message: CoapMessage): CoapResponse {
+  const { options } = message;
   return {
     code: message.code,
     token,
