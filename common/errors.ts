@@ -147,6 +147,19 @@ export const ERROR_CODES = {
     remedy: 'another process holds the port: stop it or choose another port',
   },
 
+  // REST
+  HTTP_ACCESS: {
+    retriable: false,
+    meaning: 'an HTTP request has no valid token, or comes from a foreign web page',
+    remedy:
+      'send `Authorization: Bearer` with the token of --rest-token-file; without one use the loopback address as it is',
+  },
+  HTTP_REQUEST: {
+    retriable: false,
+    meaning: 'an HTTP request cannot be understood, or what it names does not exist',
+    remedy: 'compare with /api/v1/openapi.json and docs/rest.md',
+  },
+
   // LwM2M
   LWM2M_PATH: {
     retriable: false,

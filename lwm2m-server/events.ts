@@ -6,8 +6,8 @@ export type ServerEvent =
   | { readonly kind: 'registered'; readonly registration: Registration }
   | { readonly kind: 'updated'; readonly registration: Registration }
   | { readonly kind: 'deregistered'; readonly registration: Registration; readonly end: RegistrationEnd }
-  /** A value of an observation or of a Send, as its record has it; told when the record goes to Kafka, so one may be told twice. `bytes` as encoded. */
-  | { readonly kind: 'notification' | 'send'; readonly record: AvroResponseObserve; readonly bytes: number }
+  /** A value of an observation or of a Send, as its record has it; told when the record goes to Kafka, so one may be told twice. */
+  | { readonly kind: 'notification' | 'send'; readonly record: AvroResponseObserve }
   /** Of queue mode: the device listens now, or no longer. */
   | { readonly kind: 'awake' | 'sleeping'; readonly registration: Registration };
 

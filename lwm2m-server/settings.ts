@@ -1,4 +1,4 @@
-import { gatewayId, hostAndPorts, httpUrl, list, port, text, wholeNumber } from '../common/setting-types.ts';
+import { gatewayId, hostAndPorts, httpUrl, list, port, text, wholeNumber, yesNo } from '../common/setting-types.ts';
 import type { SettingsTable } from '../common/settings.ts';
 
 export const LWM2M_SERVER_SETTINGS = {
@@ -14,6 +14,16 @@ export const LWM2M_SERVER_SETTINGS = {
   },
   coapAddress: { about: 'address of the CoAP socket', schema: text.default('127.0.0.1') },
   coapPort: { about: 'UDP port of the CoAP socket', schema: port.default(5683) },
+  rest: { about: 'serve the REST interface: yes or no', schema: yesNo.default(true), standard: 'yes' },
+  restAddress: {
+    about: 'address of the REST interface; any other than loopback needs a token',
+    schema: text.default('127.0.0.1'),
+  },
+  restPort: { about: 'TCP port of the REST interface; 0 chooses one', schema: port.default(8080) },
+  restTokenFile: {
+    about: 'file (mode 0600) with the bearer token that REST requests must carry',
+    schema: text.optional(),
+  },
   healthAddress: { about: 'address of the health and metrics port', schema: text.default('127.0.0.1') },
   healthPort: { about: 'TCP port of /metrics, /healthz and /readyz; 0 chooses one', schema: port.default(9100) },
   observe: {

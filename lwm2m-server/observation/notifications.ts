@@ -108,8 +108,7 @@ export class Notifications {
       seq: { long: sequence },
     };
     const outgoing = this.#o.outbox.observation(observation.endpointName, record);
-    const bytes = outgoing.value?.length ?? 0;
-    if (this.#o.events.hasListeners) this.#o.events.emit({ kind: 'notification', record, bytes });
+    if (this.#o.events.hasListeners) this.#o.events.emit({ kind: 'notification', record });
     return outgoing;
   }
 

@@ -41,6 +41,8 @@ export interface GatewayOptions {
   readonly observe?: readonly string[];
   readonly requestTimeoutMs?: number;
   readonly maxRegistrations?: number;
+  /** Serves the REST interface on `restPort`. */
+  readonly rest?: boolean;
 }
 
 /** One record of a topic as it was written. */
@@ -67,6 +69,7 @@ export class TestGateway {
   #producer: CommittingProducer | undefined;
   coapPort = 0;
   healthPort = 0;
+  restPort = 0;
   snapshot!: SchemaSnapshot;
 
   private constructor(servers: Servers, options: GatewayOptions) {
@@ -79,6 +82,7 @@ export class TestGateway {
     const gateway = new TestGateway(servers, options);
     gateway.coapPort = await freeUdpPort();
     gateway.healthPort = await freeTcpPort();
+    gateway.restPort = await freeTcpPort();
     gateway.snapshot = await enrol({ ...gateway.#settings(), snapshotFile: gateway.#settings().snapshotFile });
     return gateway;
   }
@@ -93,6 +97,10 @@ export class TestGateway {
       coapPort: this.coapPort,
       healthAddress: '127.0.0.1',
       healthPort: this.healthPort,
+      rest: this.#options.rest ?? false,
+      restAddress: '127.0.0.1',
+      restPort: this.restPort,
+      restTokenFile: undefined,
       observe: [...(this.#options.observe ?? [])],
       maxRegistrations: this.#options.maxRegistrations ?? 10_000,
       requestTimeoutMs: this.#options.requestTimeoutMs ?? 5_000,
@@ -114,9 +122,11 @@ export class TestGateway {
 
   /** The server as `zeelos lwm2m-server`, to be killed. */
   async spawn(): Promise<ChildProcess> {
-    const flags = Object.entries(this.#settings()).map(([name, value]) => {
+    const flags = Object.entries(this.#settings()).flatMap(([name, value]) => {
       const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-      return `--${flag}=${Array.isArray(value) ? value.join(',') : value}`;
+      if (value === undefined) return [];
+      const text = typeof value === 'boolean' ? (value ? 'yes' : 'no') : String(value);
+      return [`--${flag}=${text}`];
     });
     const child = spawn(process.execPath, [BIN, 'lwm2m-server', ...flags], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -1,0 +1,20 @@
+/** Full names of the union branches that requests and replies carry. */
+export const AVRO = {
+  object: 'io.zeelos.leshan.avro.resource.AvroObjectResource',
+  instance: 'io.zeelos.leshan.avro.resource.AvroInstanceResource',
+  multiple: 'io.zeelos.leshan.avro.resource.AvroMultipleResource',
+  single: 'io.zeelos.leshan.avro.resource.AvroResource',
+  write: 'io.zeelos.leshan.avro.request.AvroWriteRequest',
+  create: 'io.zeelos.leshan.avro.request.AvroCreateRequest',
+  execute: 'io.zeelos.leshan.avro.request.AvroExecuteRequest',
+  writeAttributes: 'io.zeelos.leshan.avro.request.AvroWriteAttributesRequest',
+  readComposite: 'io.zeelos.leshan.avro.request.AvroReadCompositeRequest',
+  writeComposite: 'io.zeelos.leshan.avro.request.AvroWriteCompositeRequest',
+  observeComposite: 'io.zeelos.leshan.avro.request.AvroObserveCompositeRequest',
+  cancel: 'io.zeelos.leshan.avro.request.AvroCancelRequest',
+  readResponse: 'io.zeelos.leshan.avro.response.AvroReadResponseBody',
+  discoverResponse: 'io.zeelos.leshan.avro.response.AvroDiscoverResponse',
+  createResponse: 'io.zeelos.leshan.avro.response.AvroCreateResponse',
+  genericResponse: 'io.zeelos.leshan.avro.response.AvroGenericResponse',
+  compositeResponse: 'io.zeelos.leshan.avro.response.AvroCompositeResponse',
+} as const;
