@@ -30,6 +30,7 @@ const PACKAGE_HOMES: Readonly<Record<string, string>> = {
   zod: '',
   fastify: 'lwm2m-server/rest/',
   'coap-packet': 'lwm2m/coap/',
+  'fast-xml-parser': 'lwm2m/model/ddf-xml.ts',
   'modbus-serial': 'adapters/',
   '@influxdata/influxdb-client': 'connectors/influxdb/',
   orientjs: 'connectors/orientdb/',

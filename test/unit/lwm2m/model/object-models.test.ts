@@ -73,13 +73,13 @@ describe('the core objects', () => {
     });
   }
 
-  it('are objects 0 to 7, 3303 and 26241, each resource id once and all described', () => {
+  it('are those with a digest and the Modbus object of zeelos, each resource id once and all described', () => {
+    const ids = coreObjectModels().all();
     assert.deepEqual(
-      coreObjectModels()
-        .all()
-        .map((model) => model.id),
-      [0, 1, 2, 3, 4, 5, 6, 7, 3303, 26241],
+      ids.map((model) => model.id),
+      [...Object.keys(sha256).map(Number), 26241],
     );
+    assert.equal(CORE_OBJECTS.length, ids.length);
     for (const model of CORE_OBJECTS) {
       const resources = [...model.resources.values()];
       assert.ok(model.description !== '' && resources.every((resource) => resource.description !== ''), model.name);
