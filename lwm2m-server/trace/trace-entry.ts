@@ -2,10 +2,10 @@ import { isUtf8 } from 'node:buffer';
 import {
   asBuffer,
   type CoapMessage,
-  decodeMessage,
-  frameFault,
   listOptions,
+  messageIdOf,
   messageTypeOf,
+  readMessage,
 } from '../../lwm2m/coap/message.ts';
 import { optionName } from '../../lwm2m/coap/options.ts';
 import { contentFormatName } from '../../lwm2m/content/content-formats.ts';
@@ -55,18 +55,21 @@ export interface ReadDatagram {
   readonly secret: boolean;
 }
 
-/** @param isSecretToken true for the token of a request that concerned secrets */
+/**
+ * Nothing in what it returns is a view of the datagram: the endpoint goes on using its buffer.
+ * @param isSecretToken true for the token of a request that concerned secrets
+ */
 export function readDatagram(
   datagram: Uint8Array,
   incoming: boolean,
   timestamp: number,
   isSecretToken: (token: string) => boolean,
 ): ReadDatagram {
-  // The endpoint goes on using its buffer: nothing kept here may be a view of it.
   const bytes = asBuffer(datagram);
-  const fault = frameFault(bytes);
-  if (fault !== undefined) return { entry: malformed(bytes, fault, incoming, timestamp), token: '', secret: false };
-  const message = decodeMessage(bytes);
+  const message = readMessage(bytes);
+  if (typeof message === 'string') {
+    return { entry: malformed(bytes, message === 'header', incoming, timestamp), token: '', secret: false };
+  }
   const token = message.token.toString('hex');
   const secret = isSecret(message) || isSecretToken(token);
   const entry: TraceEntry = {
@@ -82,14 +85,13 @@ export function readDatagram(
   return { entry, token, secret };
 }
 
-function malformed(bytes: Buffer, fault: string, incoming: boolean, timestamp: number): TraceEntry {
-  const known = fault !== 'header';
+function malformed(bytes: Buffer, isForeign: boolean, incoming: boolean, timestamp: number): TraceEntry {
   return {
     timestamp,
     incoming,
-    type: known ? messageTypeOf(bytes) : '',
+    type: isForeign ? '' : messageTypeOf(bytes),
     code: 'malformed',
-    mId: known ? bytes.readUInt16BE(2) : 0,
+    mId: isForeign ? 0 : messageIdOf(bytes),
     token: '',
     options: '',
     payload: hexText(bytes),
@@ -97,15 +99,13 @@ function malformed(bytes: Buffer, fault: string, incoming: boolean, timestamp: n
 }
 
 /**
- * Requests on object 0, at any root path, and requests whose paths stand in the body: a composite write may name object 0 in a
+ * Requests on object 0, at any root path, and patches, whose paths stand in the body: a composite write may name object 0 in a
  * form that only its content format tells.
  */
 function isSecret({ code, options }: CoapMessage): boolean {
   if (!code.startsWith('0.') || code === '0.00') return false;
   if (code === '0.06' || code === '0.07') return true;
-  const path = options.uriPath;
-  const firstId = path.find((segment) => /^\d+$/.test(segment));
-  return firstId === '0';
+  return options.uriPath.find((segment) => /^\d+$/.test(segment)) === '0';
 }
 
 function optionsText(datagram: Buffer): string {
