@@ -1,9 +1,27 @@
 import { PlatformError } from '../../common/errors.ts';
 import type { ModelLookup } from '../model/object-models.ts';
-import type { Lwm2mPath } from '../path.ts';
+import { formatPath, type Lwm2mPath, pathLevel, pathSegments } from '../path.ts';
 import { decodeContent } from './codec.ts';
-import { contentFormatName } from './content-formats.ts';
+import type { ContentRecords } from './content-records.ts';
+import { writeLwm2mCbor, writeLwm2mCborPaths } from './lwm2m-cbor.ts';
 import type { Lwm2mNode } from './node.ts';
+import { assertNodeAt } from './node-fit.ts';
+import {
+  assertReadable,
+  byTime,
+  isWithin,
+  missing,
+  onlyNode,
+  RECORD_READERS,
+  type RecordFormatName,
+  recordFormat,
+  type TypedRecord,
+  typedRecords,
+} from './record-content.ts';
+import { recordsOfNode, type WrittenRecord } from './record-writing.ts';
+import { writeSenmlCbor } from './senml-cbor.ts';
+import { writeSenmlJson } from './senml-json.ts';
+import { contentFault } from './value-site.ts';
 
 /** A node and the time that its sender gave it. */
 export interface TimedNode {
@@ -20,57 +38,165 @@ export interface TimedContent {
 
 /** True for formats whose values may carry a time: SenML and the old JSON. */
 export function carriesTime(contentFormat: number): boolean {
-  const name = contentFormatName(contentFormat);
-  return name === 'JSON' || name?.startsWith('SENML') === true;
+  const name = recordFormat(contentFormat);
+  return name !== undefined && name !== 'LWM2M_CBOR';
 }
 
 /**
  * Reads a Read answer or a notification at `path`: one node per timestamp. A format without time gives one value.
  * Throws as `decodeContent` does when nothing at all can be read.
+ * @param rootPath as for `decodeContent`
  */
 export function decodeTimedContent(
   contentFormat: number | undefined,
   payload: Uint8Array,
   path: Lwm2mPath,
   models: ModelLookup,
-  _nowMs: number,
+  nowMs: number,
+  rootPath = '',
 ): TimedContent {
-  return {
-    values: [{ path, timestampMs: undefined, node: decodeContent(contentFormat, payload, path, models) }],
-    faults: [],
-  };
+  const name = recordFormat(contentFormat);
+  if (name === undefined) {
+    const node = decodeContent(contentFormat, payload, path, models);
+    return { values: [{ path, timestampMs: undefined, node }], faults: [] };
+  }
+  assertReadable(path);
+  const content = RECORD_READERS[name](payload, { nowMs, path, rootPath });
+  const records = typedRecords(content, models, (of) => isWithin(of, path));
+  if (records.length === 0 && content.faults.isEmpty) return emptyContent(content, path, models);
+  const values: TimedNode[] = [];
+  for (const [timestampMs, group] of byTime(records)) {
+    const node = onlyNode(group, content, path, models);
+    if (node !== undefined) values.push({ path, timestampMs, node });
+    else if (content.faults.isEmpty) content.faults.add(contentFault({ path }, 'the payload holds no value'));
+  }
+  return readable(values, content);
+}
+
+/** No records: an object, an instance or a multiple resource that is empty. */
+function emptyContent(content: ContentRecords, path: Lwm2mPath, models: ModelLookup): TimedContent {
+  const node = onlyNode([], content, path, models) ?? missing(path);
+  return { values: [{ path, timestampMs: undefined, node }], faults: [] };
+}
+
+function readable(values: TimedNode[], content: ContentRecords): TimedContent {
+  const faults = content.faults.all();
+  if (values.length === 0 && faults[0] !== undefined) throw faults[0];
+  return { values, faults };
 }
 
 /**
- * Reads a composite answer, grouped under the asked paths, or (paths undefined) a Send: one node per resource and
- * timestamp. Throws LWM2M_CONTENT_FORMAT, or LWM2M_CONTENT when nothing at all can be read.
+ * Reads a composite answer, each value under the asked path that is nearest above it (objects for the root), or (paths
+ * undefined) a Send: one node per resource and timestamp. An empty answer has no values. Throws LWM2M_CONTENT_FORMAT,
+ * or LWM2M_CONTENT when nothing at all can be read.
  */
 export function decodeComposite(
   contentFormat: number | undefined,
-  _payload: Uint8Array,
-  _paths: readonly Lwm2mPath[] | undefined,
-  _models: ModelLookup,
-  _nowMs: number,
+  payload: Uint8Array,
+  paths: readonly Lwm2mPath[] | undefined,
+  models: ModelLookup,
+  nowMs: number,
+  rootPath = '',
 ): TimedContent {
-  throw noComposite(contentFormat);
+  const content = RECORD_READERS[compositeFormat(contentFormat)](payload, { nowMs, path: {}, rootPath });
+  const asked = paths && new Set(paths.map(formatPath));
+  const records = typedRecords(content, models, (path) => targetOf(path, asked) !== undefined);
+  const values: TimedNode[] = [];
+  for (const [timestampMs, group] of byTime(records)) {
+    for (const [path, own] of byTarget(group, asked)) {
+      const node = onlyNode(own, content, path, models);
+      if (node !== undefined) values.push({ path, timestampMs, node });
+    }
+  }
+  return readable(values, content);
 }
 
-/** The body of a Write-Composite or a Send. Throws LWM2M_CONTENT_FORMAT, LWM2M_CONTENT. */
-export function encodeComposite(contentFormat: number, _values: readonly TimedNode[]): Buffer {
-  throw noComposite(contentFormat);
+function byTarget(group: readonly TypedRecord[], asked: ReadonlySet<string> | undefined) {
+  const targets = new Map<string, [Lwm2mPath, TypedRecord[]]>();
+  for (const record of group) {
+    const path = targetOf(record.path, asked);
+    if (path === undefined) continue; // an empty container above or beside what was asked
+    const key = formatPath(path);
+    const target = targets.get(key);
+    if (target === undefined) targets.set(key, [path, [record]]);
+    else target[1].push(record);
+  }
+  return targets.values();
+}
+
+/** The path of the node that takes a value in; undefined when nobody asked for it. */
+function targetOf(path: Lwm2mPath, asked: ReadonlySet<string> | undefined): Lwm2mPath | undefined {
+  const { objectId, instanceId, resourceId } = path;
+  if (objectId === undefined) return undefined;
+  if (asked === undefined) {
+    return resourceId === undefined ? undefined : { objectId, instanceId: instanceId!, resourceId };
+  }
+  if (asked.size === 1 && asked.has('/')) return { objectId };
+  for (let key = formatPath(path), from: Lwm2mPath = path; ; from = above(from), key = formatPath(from)) {
+    if (asked.has(key)) return key === '/' ? { objectId } : from;
+    if (key === '/') return undefined;
+  }
+}
+
+function above({ objectId, instanceId, resourceId, resourceInstanceId }: Lwm2mPath): Lwm2mPath {
+  if (resourceInstanceId !== undefined)
+    return { objectId: objectId!, instanceId: instanceId!, resourceId: resourceId! };
+  if (resourceId !== undefined) return { objectId: objectId!, instanceId: instanceId! };
+  return instanceId !== undefined ? { objectId: objectId! } : {};
+}
+
+/**
+ * The body of a Write-Composite or a Send. Values without a time come first, since a base time holds for all after it.
+ * Throws LWM2M_CONTENT_FORMAT; LWM2M_CONTENT for a node that does not fit its path, or a time that cannot be carried.
+ */
+export function encodeComposite(contentFormat: number, values: readonly TimedNode[], rootPath = ''): Buffer {
+  const name = compositeFormat(contentFormat);
+  for (const { node, path } of values) assertNodeAt(node, path);
+  if (name === 'LWM2M_CBOR') {
+    for (const { timestampMs, path } of values) {
+      if (timestampMs !== undefined) throw contentFault({ path }, 'LwM2M CBOR carries no time');
+    }
+    return writeLwm2mCbor(values, rootPath);
+  }
+  const timed = values.filter(({ timestampMs }) => timestampMs !== undefined);
+  const untimed = values.filter(({ timestampMs }) => timestampMs === undefined);
+  const records = [...untimed, ...timed].flatMap((value) =>
+    recordsOfNode(value.node, value.path, rootPath, value.timestampMs),
+  );
+  return writeSenml(name, records);
 }
 
 /** The body of a Read-Composite or an Observe-Composite: paths without values. */
-export function encodePaths(contentFormat: number, _paths: readonly Lwm2mPath[]): Buffer {
-  throw noComposite(contentFormat);
+export function encodePaths(contentFormat: number, paths: readonly Lwm2mPath[], rootPath = ''): Buffer {
+  const name = compositeFormat(contentFormat);
+  if (name === 'LWM2M_CBOR') {
+    return writeLwm2mCborPaths(
+      paths.map((path) => pathSegments(path).map(Number)),
+      rootPath,
+    );
+  }
+  const records = paths.map((path) => ({
+    name: pathLevel(path) === 'root' && rootPath !== '' ? rootPath : rootPath + formatPath(path),
+    path,
+  }));
+  return writeSenml(name, records);
 }
 
-/** Reads what `encodePaths` writes, in the order of the payload. */
-export function decodePaths(contentFormat: number, _payload: Uint8Array): Lwm2mPath[] {
-  throw noComposite(contentFormat);
+function writeSenml(name: RecordFormatName, records: readonly WrittenRecord[]): Buffer {
+  return name === 'SENML_JSON' || name === 'SENML_ETCH_JSON' ? writeSenmlJson(records) : writeSenmlCbor(records);
 }
 
-function noComposite(contentFormat: number | undefined): PlatformError {
+/** Reads what `encodePaths` writes, in the order of the payload; values beside the paths are passed over. */
+export function decodePaths(contentFormat: number | undefined, payload: Uint8Array, rootPath = ''): Lwm2mPath[] {
+  const content = RECORD_READERS[compositeFormat(contentFormat)](payload, { nowMs: 0, path: {}, rootPath });
+  const [fault] = content.faults.all();
+  if (fault !== undefined) throw fault;
+  return content.records.map(({ path }) => path);
+}
+
+function compositeFormat(contentFormat: number | undefined): RecordFormatName {
+  const name = recordFormat(contentFormat);
+  if (name !== undefined && name !== 'JSON') return name;
   const details = { contentFormat };
-  return new PlatformError('LWM2M_CONTENT_FORMAT', `content format ${contentFormat} carries no composite`, { details });
+  throw new PlatformError('LWM2M_CONTENT_FORMAT', `content format ${contentFormat} carries no composite`, { details });
 }
