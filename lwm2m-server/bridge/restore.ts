@@ -6,6 +6,7 @@ import type { RecordReader } from '../../common/records.ts';
 import type {
   AvroResponse,
   AvroResponseObserve,
+  ModelState,
   ObservationState,
   ServerState,
 } from '../../schemas/generated/records.ts';
@@ -25,6 +26,7 @@ export interface RestoredState {
   readonly observations: readonly ObservationState[];
   /** Commands without a reply, oldest first. */
   readonly commands: readonly WaitingCommand[];
+  readonly models: readonly ModelState[];
 }
 
 export interface RestoreOptions {
@@ -56,6 +58,7 @@ export async function restoreState(o: RestoreOptions): Promise<RestoredState> {
   const registrations: Registration[] = [];
   const observations: ObservationState[] = [];
   const commands: WaitingCommand[] = [];
+  const models: ModelState[] = [];
   const unreadable = new Unreadable(topic, o.log);
   for (const value of entries.values()) {
     const body = (await unreadable.orElse(() => o.state.decode(value)))?.body;
@@ -64,12 +67,13 @@ export async function restoreState(o: RestoreOptions): Promise<RestoredState> {
       registrations.push(registrationFromState(body['io.zeelos.lwm2m.state.RegistrationState']));
     else if ('io.zeelos.lwm2m.state.ObservationState' in body)
       observations.push(body['io.zeelos.lwm2m.state.ObservationState']);
+    else if ('io.zeelos.lwm2m.state.ModelState' in body) models.push(body['io.zeelos.lwm2m.state.ModelState']);
     else commands.push({ command: body['io.zeelos.lwm2m.state.CommandState'], bytes: value.length, marked: false });
   }
   unreadable.report();
   // Compaction moves a command that was started behind those that wait for it; it was the first of its endpoint.
   commands.sort((one, other) => Number(isStarted(other)) - Number(isStarted(one)));
-  return { registrations, observations, commands };
+  return { registrations, observations, commands, models };
 }
 
 function isStarted({ command }: WaitingCommand): boolean {

@@ -62,7 +62,7 @@ export interface AvroGenericResponse {
 
 /** An object instance. */
 export interface AvroInstanceResource {
-  /** object instance id */
+  /** object instance id; -1 in a create leaves the choice to the device */
   readonly id: number;
   /** INSTANCE */
   readonly kind: AvroResourceKind;
@@ -316,7 +316,7 @@ export interface AvroResponseObserve {
   readonly timestamp: number;
   /** the outcome */
   readonly rep: AvroResponsePayload;
-  /** extension: the notification as its device numbered it, Observe option value x 65536 + message id; tells two notifications of one millisecond apart and a retransmission from a new one */
+  /** extension: the notification as its device numbered it, Observe option value x 65536 + message id; tells two notifications of one millisecond apart and a retransmission from a new one; of a Send, where the device gave the value no time, message id x 65536 */
   readonly seq?: null | { readonly 'long': number } | undefined;
 }
 
@@ -351,7 +351,7 @@ export interface AvroWriteRequest {
   /** replace or update */
   readonly mode: AvroWriteRequestMode;
   /** what to write */
-  readonly node: { readonly 'io.zeelos.leshan.avro.resource.AvroObjectResource': AvroObjectResource } | { readonly 'io.zeelos.leshan.avro.resource.AvroInstanceResource': AvroInstanceResource } | { readonly 'io.zeelos.leshan.avro.resource.AvroResource': AvroResource };
+  readonly node: { readonly 'io.zeelos.leshan.avro.resource.AvroObjectResource': AvroObjectResource } | { readonly 'io.zeelos.leshan.avro.resource.AvroInstanceResource': AvroInstanceResource } | { readonly 'io.zeelos.leshan.avro.resource.AvroResource': AvroResource } | { readonly 'io.zeelos.leshan.avro.resource.AvroMultipleResource': AvroMultipleResource };
 }
 
 /** REPLACE is PUT, UPDATE is POST. */
@@ -368,7 +368,17 @@ export interface CommandState {
   readonly startedAt?: null | { readonly 'long': number } | undefined;
 }
 
-/** Value under observation/<ep><path> in lwm2m.<gateway>.state. */
+/** Value under model/<objectId>/<version> in lwm2m.<gateway>.state: an object definition that was uploaded. */
+export interface ModelState {
+  /** object that is defined */
+  readonly objectId: number;
+  /** its version, major.minor */
+  readonly version: string;
+  /** OMA's XML as it was uploaded; it may define further objects, each with an entry of its own */
+  readonly xml: string;
+}
+
+/** Value under observation/<ep> <path> in lwm2m.<gateway>.state. */
 export interface ObservationState {
   /** endpoint name */
   readonly ep: string;
@@ -384,6 +394,8 @@ export interface ObservationState {
   readonly paths?: null | { readonly 'array': readonly (string)[] } | undefined;
   /** CoAP number of the format that a composite observation was asked in */
   readonly contentFormat?: null | { readonly 'int': number } | undefined;
+  /** CoAP number of the content format that was asked for */
+  readonly accept?: null | { readonly 'int': number } | undefined;
 }
 
 /** Value under registration/<ep> in lwm2m.<gateway>.state. */
@@ -397,7 +409,7 @@ export interface RegistrationState {
 /** Value of lwm2m.<gateway>.state; a tombstone ends an entry. */
 export interface ServerState {
   /** the entry */
-  readonly body: { readonly 'io.zeelos.lwm2m.state.RegistrationState': RegistrationState } | { readonly 'io.zeelos.lwm2m.state.ObservationState': ObservationState } | { readonly 'io.zeelos.lwm2m.state.CommandState': CommandState };
+  readonly body: { readonly 'io.zeelos.lwm2m.state.RegistrationState': RegistrationState } | { readonly 'io.zeelos.lwm2m.state.ObservationState': ObservationState } | { readonly 'io.zeelos.lwm2m.state.CommandState': CommandState } | { readonly 'io.zeelos.lwm2m.state.ModelState': ModelState };
 }
 
 /** Record types by full Avro name. */
@@ -462,6 +474,8 @@ export interface AvroRecords {
   'io.zeelos.leshan.avro.request.AvroWriteRequest': AvroWriteRequest;
 
   'io.zeelos.lwm2m.state.CommandState': CommandState;
+
+  'io.zeelos.lwm2m.state.ModelState': ModelState;
 
   'io.zeelos.lwm2m.state.ObservationState': ObservationState;
 
