@@ -3,6 +3,8 @@ import { createLog, type Log } from '../common/log.ts';
 import { parseSettings, type SettingsOf, type SettingsTable, settingsHelp } from '../common/settings.ts';
 import { MEMORY_SETTINGS, memory } from './memory.ts';
 import { NOTIFICATIONS_SETTINGS, notifications } from './notifications.ts';
+import { benchServer } from './server/run.ts';
+import { SERVER_SETTINGS } from './server/settings.ts';
 import { START_SETTINGS, start } from './start.ts';
 
 /** One benchmark: prints a JSON line for each measurement, and a last one with what they come to. */
@@ -32,11 +34,16 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     settings: START_SETTINGS,
     run: start,
   }),
+  server: benchmark({
+    about: 'the LwM2M server beside a Java peer, with the yardstick; the same as `npm run bench:server`',
+    settings: SERVER_SETTINGS,
+    run: benchServer,
+  }),
 };
 
 function help(): string {
   const parts = Object.entries(BENCHMARKS).map(([name, { about, settings }]) => {
-    const flags = settingsHelp(settings).map((row) => `    ${row.flag.padEnd(16)} ${row.about} (${row.standard})`);
+    const flags = settingsHelp(settings).map((row) => `    ${row.flag.padEnd(17)} ${row.about} (${row.standard})`);
     return [`  ${name}: ${about}`, ...flags].join('\n');
   });
   return `Usage: npm run bench -- <name> [flags]\n\n${parts.join('\n')}\n`;

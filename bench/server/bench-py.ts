@@ -92,7 +92,7 @@ function notificationFigures(row: Row, run: Run, phase: Phase) {
     ...common(row, run, phase),
     perSecond: row.sent_per_s!,
     cpuPer100k: row.cpu_s_per_100k!,
-    fleetCpuSeconds: (row.fleet_cpu_s_per_100k! * row.sent!) / 1e5,
+    fleetCpuSeconds: Number(((row.fleet_cpu_s_per_100k! * row.sent!) / 1e5).toFixed(2)),
     serverMb: row.rss_mb!,
     serverPeakMb: row.rss_peak_mb!,
     sent: row.sent!,

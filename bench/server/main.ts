@@ -11,8 +11,7 @@ async function main(args: readonly string[]): Promise<void> {
     process.stdout.write(`Usage: npm run bench:server -- [flags]\n\n${flags.join('\n')}\n`);
     return;
   }
-  const { ZEELOS_YARDSTICK } = process.env;
-  const { settings, positionals } = parseSettings(SERVER_SETTINGS, { args, env: { ZEELOS_YARDSTICK } });
+  const { settings, positionals } = parseSettings(SERVER_SETTINGS, { args, env: {} });
   if (positionals.length > 0)
     throw new PlatformError('USAGE', `bench:server takes no ${JSON.stringify(positionals[0])}`);
   const stopping = new AbortController();

@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, PlatformError } from '../../common/errors.ts';
@@ -18,6 +18,8 @@ import { Yardstick } from './yardstick.ts';
 /** Below the ports of the fleet's devices, and below those that the system gives out. */
 const OWN_PORTS = { from: 14_000, to: 15_999 };
 
+const RECEIVE_BUFFER_BYTES = 4 * 2 ** 20;
+
 /** One step of a run: a phase of one server. `each` is false where one look at the peer will do. */
 interface Step {
   readonly phase: Phase | 'soak';
@@ -28,7 +30,8 @@ interface Step {
 
 /** Measures our server beside the peer in turn and prints the medians. Errors: STACK_TOOL_MISSING, STACK_START_FAILED. */
 export async function benchServer(settings: ServerSettings, { signal }: { signal: AbortSignal }): Promise<void> {
-  const yardstick = Yardstick.find(settings.yardstick);
+  const yardstick = Yardstick.find(settings.yardstick ?? process.env.ZEELOS_YARDSTICK);
+  warnOfSmallBuffers();
   const folder = mkdtempSync(join(tmpdir(), 'zeelos-bench-server-'));
   const stop = () => void ProcessGroup.stopAll();
   signal.addEventListener('abort', stop);
@@ -121,7 +124,14 @@ function report(settings: ServerSettings, results: Results): void {
 }
 
 function say(text: string): void {
-  process.stderr.write(`bench:server ${text}\n`);
+  process.stderr.write(`bench:server ${Math.round(performance.now() / 1_000)} s: ${text}\n`);
+}
+
+/** Both servers ask for so much; without it the system gives less, and NON are lost that a server could have taken. */
+function warnOfSmallBuffers(): void {
+  const most = Number(readFileSync('/proc/sys/net/core/rmem_max', 'utf8'));
+  if (most < RECEIVE_BUFFER_BYTES)
+    say(`net.core.rmem_max is ${most}, below ${RECEIVE_BUFFER_BYTES}: both servers get smaller receive buffers`);
 }
 
 async function choosePorts(settings: ServerSettings) {

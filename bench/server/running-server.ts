@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PlatformError } from '../../common/errors.ts';
 import { sleep } from '../../common/lifecycle.ts';
@@ -11,9 +12,13 @@ const SETTLE_MS = 2_000;
 const PING = Buffer.from([0x40, 0x00, 0x12, 0x34]);
 
 /** Starts a server without waiting for it. */
-export function launch(server: ServerUnderTest, { folder }: Surroundings): ProcessGroup {
+export function launch(server: ServerUnderTest, surroundings: Surroundings): ProcessGroup {
   const [program, ...args] = server.command;
-  return new ProcessGroup(program!, args, { log: join(folder, `${server.gatewayId}.log`) });
+  return new ProcessGroup(program!, args, { log: logOf(server, surroundings) });
+}
+
+function logOf(server: ServerUnderTest, { folder }: Surroundings): string {
+  return join(folder, `${server.gatewayId}.log`);
 }
 
 /** Starts a server and waits until it answers a CoAP ping. */
@@ -24,7 +29,8 @@ export async function startServer(server: ServerUnderTest, surroundings: Surroun
     return group;
   }
   await group.stop();
-  throw new PlatformError('STACK_START_FAILED', `${server.side} does not answer a CoAP ping`);
+  const said = readFileSync(logOf(server, surroundings), 'utf8').slice(-2_000);
+  throw new PlatformError('STACK_START_FAILED', `${server.side} does not answer a CoAP ping\n${said}`);
 }
 
 async function answersPing(port: number, group: ProcessGroup): Promise<boolean> {

@@ -5,7 +5,11 @@ export const PHASES = ['notify', 'non', 'register', 'memory', 'restart', 'comman
 export type Phase = (typeof PHASES)[number];
 
 export const SERVER_SETTINGS = {
-  yardstick: { about: 'folder of the yardstick', schema: text.optional(), standard: '../shared/yardstick' },
+  yardstick: {
+    about: 'folder of the yardstick; ZEELOS_YARDSTICK names it too',
+    schema: text.optional(),
+    standard: '../shared/yardstick',
+  },
   only: {
     about: 'measure one side alone, ours or peer; then there are no ratios',
     schema: oneOf('ours', 'peer').optional(),
