@@ -43,7 +43,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
 
 function help(): string {
   const parts = Object.entries(BENCHMARKS).map(([name, { about, settings }]) => {
-    const flags = settingsHelp(settings).map((row) => `    ${row.flag.padEnd(17)} ${row.about} (${row.standard})`);
+    const flags = settingsHelp(settings).map((row) => `    ${row.flag.padEnd(18)} ${row.about} (${row.standard})`);
     return [`  ${name}: ${about}`, ...flags].join('\n');
   });
   return `Usage: npm run bench -- <name> [flags]\n\n${parts.join('\n')}\n`;

@@ -19,6 +19,8 @@ export class ProcessGroup {
   /** Those that run now, oldest first. */
   static readonly running = new Set<ProcessGroup>();
 
+  static #isStopping = false;
+
   readonly child: ChildProcess;
   /** Exit code, null after a signal; rejects when it could not be started. */
   readonly ended: Promise<number | null>;
@@ -27,6 +29,7 @@ export class ProcessGroup {
   #stdout = '';
 
   constructor(command: string, args: readonly string[], options: GroupOptions = {}) {
+    if (ProcessGroup.#isStopping) throw new PlatformError('SHUTTING_DOWN', `${command} is not started any more`);
     this.#name = command;
     this.#endSignal = options.endSignal ?? 'SIGTERM';
     const log = options.log === undefined ? undefined : openSync(options.log, 'a');
@@ -92,8 +95,9 @@ export class ProcessGroup {
     }
   }
 
-  /** Newest first, as they depend on each other. */
+  /** Newest first, as they depend on each other; nothing is started from then on. */
   static async stopAll(): Promise<void> {
+    ProcessGroup.#isStopping = true;
     for (const group of [...ProcessGroup.running].reverse()) await group.stop();
   }
 }

@@ -46,6 +46,8 @@ export async function benchServer(settings: ServerSettings, { signal }: { signal
     const results = new Results(settings.out);
     await measureAll({ settings, yardstick, broker, ports, folder }, results, signal);
     report(settings, results);
+  } catch (error) {
+    throw signal.aborted ? new PlatformError('SHUTTING_DOWN', 'interrupted', { cause: error }) : error;
   } finally {
     signal.removeEventListener('abort', stop);
     await ProcessGroup.stopAll();
@@ -59,7 +61,6 @@ async function measureAll(surroundings: Surroundings, results: Results, signal: 
   for (let repeat = 1; repeat <= settings.repeats; repeat++) {
     for (const step of steps(settings)) {
       for (const side of sidesOf(step, settings, repeat)) {
-        if (signal.aborted) throw new PlatformError('SHUTTING_DOWN', 'interrupted');
         say(`${repeat}/${settings.repeats} ${side}: ${step.name}`);
         try {
           for (const row of await step.measure({ side, repeat, sizes, surroundings })) results.add(row);
