@@ -2,21 +2,25 @@ import type { Log } from '../common/log.ts';
 import type { CoapEndpoint, CoapNotification, CoapRequest, ObservedRequest, Respond } from '../lwm2m/coap/endpoint.ts';
 import type { Peer } from '../lwm2m/coap/transport.ts';
 import type { ObjectModels } from '../lwm2m/model/object-models.ts';
+import type { ObservationState } from '../schemas/generated/records.ts';
 import type { AnsweredCommands } from './bridge/answered-commands.ts';
 import type { ServerIdentity } from './bridge/avro-registrations.ts';
 import { CommandQueues } from './bridge/command-queues.ts';
 import { CommandRunner } from './bridge/command-runner.ts';
 import type { Outbox } from './bridge/outbox.ts';
 import type { RestoredState } from './bridge/restore.ts';
-import { commandIdentity, commandTombstone, compositeFromState } from './bridge/state-entries.ts';
+import { commandIdentity, commandTombstone, compositeFromState, observationTombstone } from './bridge/state-entries.ts';
 import type { ServerCounters } from './counters.ts';
 import { ServerEvents } from './events.ts';
-import { DesiredObservations } from './observation/desired-observations.ts';
+import { type DesiredObservation, DesiredObservations } from './observation/desired-observations.ts';
 import { Notifications } from './observation/notifications.ts';
-import { makeObservation, Observations } from './observation/observations.ts';
+import { makeObservation, NO_TICKET, Observations } from './observation/observations.ts';
 import { ObserveRequests } from './observation/observe-requests.ts';
 import type { RecordedNotifications } from './observation/recorded-notifications.ts';
+import { Refusals } from './observation/refusals.ts';
+import { Wishes } from './observation/wishes.ts';
 import { DeviceRequests, uriPath } from './operation/device-requests.ts';
+import type { Profiles } from './registration/profiles.ts';
 import { REGISTRATION_PATH, RegistrationInterface } from './registration/registration-interface.ts';
 import { fullLifeMs, Registrations } from './registration/registrations.ts';
 
@@ -35,6 +39,7 @@ export interface GatewayServerOptions {
   readonly recorded: RecordedNotifications;
   readonly counters: ServerCounters;
   readonly observe: readonly string[];
+  readonly profiles: Profiles;
   readonly maxRegistrations: number;
   readonly requestTimeoutMs: number;
   readonly signal: AbortSignal;
@@ -43,6 +48,9 @@ export interface GatewayServerOptions {
   /** Milliseconds of a clock that never steps. */
   readonly elapsed: () => number;
 }
+
+/** A changed profiles file is seen after so many seconds. */
+const PROFILES_EVERY_TICKS = 5;
 
 /** One gateway's LwM2M server between its socket and its outbox: joins registration, observation and commands. */
 export class GatewayServer {
@@ -55,6 +63,10 @@ export class GatewayServer {
   readonly #registration: RegistrationInterface;
   readonly #notifications: Notifications;
   readonly #desired: DesiredObservations;
+  readonly #wishes: Wishes;
+  /** Entries of the state topic that belong to nothing. */
+  readonly #lost: { endpointName: string; path: string }[] = [];
+  #ticks = 0;
 
   constructor(options: GatewayServerOptions) {
     this.#o = options;
@@ -69,11 +81,15 @@ export class GatewayServer {
       observations: this.observations,
       serverId: server.serverId,
     };
-    const observe = new ObserveRequests({ ...shared, endpoint, models, outbox });
-    this.#notifications = new Notifications({ ...shared, events });
+    const wishes = new Wishes(options.maxRegistrations * OBSERVATIONS_PER_REGISTRATION);
+    const refusals = new Refusals();
+    this.#wishes = wishes;
+    const observe = new ObserveRequests({ ...shared, wishes, endpoint, models, outbox });
+    this.#notifications = new Notifications({ ...shared, wishes, refusals, events });
     this.#desired = new DesiredObservations({
       ...shared,
-      templates: options.observe,
+      wishes,
+      refusals,
       requests: observe,
       notifications: this.#notifications,
     });
@@ -81,18 +97,20 @@ export class GatewayServer {
     this.queues = new CommandQueues((waiting) => this.runner.run(waiting));
     this.#registration = new RegistrationInterface({
       ...shared,
+      wishes,
+      refusals,
       events: {
         onRegistered: (registration) => {
-          this.#desired.ensure(registration);
+          this.#desired.ensure(registration, 'registered');
           if (events.hasListeners) events.emit({ kind: 'registered', registration });
         },
         onUpdated: (registration) => {
-          this.#desired.ensure(registration);
+          this.#desired.ensure(registration, 'updated');
           if (events.hasListeners) events.emit({ kind: 'updated', registration });
         },
-        onMoved: (_registration, from) => endpoint.forget(from),
+        onMoved: (_registration, from) => this.#forget(from),
         onEnded: (registration, end, successor) => {
-          if (successor?.peer.key !== registration.peer.key) endpoint.forget(registration.peer);
+          if (successor?.peer.key !== registration.peer.key) this.#forget(registration.peer);
           if (events.hasListeners) events.emit({ kind: 'deregistered', registration, end });
         },
       },
@@ -110,6 +128,16 @@ export class GatewayServer {
     else this.#notifications.receive(notification);
   }
 
+  /** What this gateway wants observed of a device, and how far it got. */
+  desiredOf(endpointName: string): DesiredObservation[] {
+    return this.#desired.desiredOf(endpointName);
+  }
+
+  /** Nobody is there any more. Other devices may use the same socket: their exchanges go on. */
+  #forget(peer: Peer): void {
+    if (this.registrations.byPeer(peer).length === 0) this.#o.endpoint.forget(peer);
+  }
+
   /** Where the later blocks of a notification are fetched (RFC 7959 §3.4). */
   pathOfNotification(peer: Peer, token: Buffer): ObservedRequest | undefined {
     const observation = this.observations.byToken(token);
@@ -122,6 +150,7 @@ export class GatewayServer {
   tick(): void {
     try {
       this.#registration.tick();
+      if (++this.#ticks % PROFILES_EVERY_TICKS === 0 && this.#o.profiles.reload()) this.#desired.ensureAll();
     } catch (error) {
       this.#o.log.error({ err: error }, 'a fault while looking at lifetimes');
     }
@@ -134,13 +163,17 @@ export class GatewayServer {
       const leftMs = registration.lastUpdateAtMs + fullMs - this.#o.now();
       this.registrations.add(registration, Math.min(fullMs, Math.max(leftMs, RESTORED_GRACE_MS)));
     }
-    for (const { ep, regId, path, token, ticket, ...more } of state.observations) {
-      if (this.registrations.byId(regId) === undefined) continue;
-      const composite = compositeFromState(more);
-      this.observations.set(
-        makeObservation({ endpointName: ep, registrationId: regId, path, token, ticket, composite }),
-      );
-    }
+    for (const entry of state.observations) this.#restoreObservation(entry);
+  }
+
+  /** Of a registration that ended, what a command started waits for the next one; the rest is no more. */
+  #restoreObservation({ ep, regId, path, token, ticket, accept, ...more }: ObservationState): void {
+    const about = { path, ticket, accept: accept?.int, composite: compositeFromState(more) };
+    if (this.registrations.byId(regId) !== undefined) {
+      const observation = { endpointName: ep, registrationId: regId, token, doubtful: true, ...about };
+      this.observations.set(makeObservation(observation));
+    } else if (ticket !== NO_TICKET) this.#wishes.add(ep, about);
+    else this.#lost.push({ endpointName: ep, path });
   }
 
   /** Goes on with commands that have no reply yet and with observations that are missing. Call once the socket is open. */
@@ -151,6 +184,7 @@ export class GatewayServer {
       if (answered.has(commandIdentity(request))) outbox.append(commandTombstone(outbox, request));
       else this.queues.push(waiting);
     }
-    for (const registration of this.registrations.all()) this.#desired.ensure(registration);
+    for (const lost of this.#lost.splice(0)) outbox.append(observationTombstone(outbox, lost));
+    this.#desired.ensureAll();
   }
 }

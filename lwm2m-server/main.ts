@@ -19,6 +19,7 @@ import { type RestoreOptions, restoreAnswered, restoreRecorded, restoreState } f
 import { exposeCounters, exposeGauge, newServerCounters, SERVER_COUNTERS, type ServerCounters } from './counters.ts';
 import { GatewayServer } from './gateway-server.ts';
 import { RecordedNotifications } from './observation/recorded-notifications.ts';
+import { Profiles } from './registration/profiles.ts';
 import type { LWM2M_SERVER_SETTINGS } from './settings.ts';
 
 type Settings = SettingsOf<typeof LWM2M_SERVER_SETTINGS>;
@@ -94,6 +95,7 @@ async function run(settings: Settings, { signal, log }: ServiceContext, closers:
     ...{ outbox, answered, recorded, counters, signal, log },
     ...{
       observe: settings.observe,
+      profiles: new Profiles(settings.profilesFile, log),
       maxRegistrations: settings.maxRegistrations,
       requestTimeoutMs: settings.requestTimeoutMs,
     },

@@ -31,6 +31,10 @@ export const LWM2M_SERVER_SETTINGS = {
       'paths to observe on every device that registers, with commas; * stands for each announced instance, for example /3303/*/5700',
     schema: list.default([]),
   },
+  profilesFile: {
+    about: 'JSON file that says what is wanted of which devices (docs/profiles.md); read again when it changes',
+    schema: text.optional(),
+  },
   maxRegistrations: {
     about: 'devices that may be registered at once; further ones get 5.03',
     schema: wholeNumber(1, 1_000_000).default(100_000),

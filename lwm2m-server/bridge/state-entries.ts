@@ -8,7 +8,10 @@ import type { Outbox } from './outbox.ts';
 
 /** Keys of lwm2m.<gateway>.state; a later record of a key replaces the earlier, a tombstone ends the entry. */
 const registrationKey = (endpointName: string) => `registration/${endpointName}`;
-const observationKey = (observation: Observation) => `observation/${observation.endpointName}${observation.path}`;
+/** An endpoint name may hold "/" and blanks, a path holds no blank. */
+const observationKey = ({ endpointName, path }: ObservedPath) => `observation/${endpointName} ${path}`;
+
+type ObservedPath = Pick<Observation, 'endpointName' | 'path'>;
 
 /** What makes two records the same command: a ticket may be used again for another operation (the original's examples do). */
 export function commandIdentity(request: AvroRequest): string {
@@ -30,7 +33,7 @@ export function registrationTombstone(outbox: Outbox, registration: Registration
 }
 
 export function observationEntry(outbox: Outbox, observation: Observation): OutgoingRecord {
-  const { endpointName, registrationId, path, token, ticket, composite } = observation;
+  const { endpointName, registrationId, path, token, ticket, composite, accept } = observation;
   const state = {
     ep: endpointName,
     regId: registrationId,
@@ -39,6 +42,7 @@ export function observationEntry(outbox: Outbox, observation: Observation): Outg
     ticket,
     paths: composite === undefined ? null : { array: composite.paths.map(formatPath) },
     contentFormat: composite === undefined ? null : { int: composite.contentFormat },
+    accept: accept === undefined ? null : { int: accept },
   };
   return outbox.state(observationKey(observation), { body: { 'io.zeelos.lwm2m.state.ObservationState': state } });
 }
@@ -52,7 +56,7 @@ export function compositeFromState({
   return { paths: paths.array.map(parsePath), contentFormat: contentFormat.int };
 }
 
-export function observationTombstone(outbox: Outbox, observation: Observation): OutgoingRecord {
+export function observationTombstone(outbox: Outbox, observation: ObservedPath): OutgoingRecord {
   return outbox.state(observationKey(observation), null);
 }
 

@@ -91,6 +91,12 @@ export function makeObservation(spec: ObservationSpec): Observation {
 /** How many observations one device may have, so that no requester can fill the memory through it. */
 export const PER_ENDPOINT_LIMIT = 1_000;
 
+/** `ended`: cancelled, refused or replaced. `unregistered`: its registration ended. */
+export type TokenFate = 'unknown' | 'ended' | 'unregistered';
+
+/** Tokens that are remembered after their end, to tell strangers from devices that did not learn of it. The oldest goes first. */
+const FATES_LIMIT = 10_000;
+
 /** The observations of one endpoint: most have one, and a map for it would cost more than the observation. */
 type OfEndpoint = Observation | Map<string, Observation>;
 
@@ -99,6 +105,7 @@ export class Observations {
   readonly limit: number;
   readonly #byToken = new Map<string, Observation>();
   readonly #byEndpointName = new Map<string, OfEndpoint>();
+  readonly #fates = new Map<string, TokenFate>();
 
   constructor(limit: number) {
     this.limit = limit;
@@ -116,6 +123,11 @@ export class Observations {
     return this.#byToken.get(token.toString('hex'));
   }
 
+  /** Why there is no observation with this token, as far as it is remembered. */
+  fateOf(token: Buffer): TokenFate {
+    return this.#fates.get(token.toString('hex')) ?? 'unknown';
+  }
+
   byPath(endpointName: string, path: string): Observation | undefined {
     const held = this.#byEndpointName.get(endpointName);
     if (held instanceof Map) return held.get(path);
@@ -131,7 +143,8 @@ export class Observations {
     if (older === undefined && (this.size >= this.limit || count >= PER_ENDPOINT_LIMIT)) {
       throw new PlatformError('COAP_QUEUE_FULL', `no more observations: ${this.size} in all, ${count} of this device`);
     }
-    if (older !== undefined) this.#byToken.delete(older.observationId);
+    if (older !== undefined) this.#drop(older, 'ended');
+    this.#fates.delete(observation.observationId);
     this.#byToken.set(observation.observationId, observation);
     if (held instanceof Map) held.set(path, observation);
     else if (held === undefined || held === older) this.#byEndpointName.set(endpointName, observation);
@@ -143,9 +156,9 @@ export class Observations {
     return this.#byToken.get(observation.observationId) === observation;
   }
 
-  remove(observation: Observation): void {
+  remove(observation: Observation, fate: TokenFate = 'ended'): void {
     if (!this.holds(observation)) return;
-    this.#byToken.delete(observation.observationId);
+    this.#drop(observation, fate);
     const held = this.#byEndpointName.get(observation.endpointName);
     if (held instanceof Map) held.delete(observation.path);
     if (held === observation || (held instanceof Map && held.size === 0))
@@ -159,6 +172,12 @@ export class Observations {
   }
 
   removeAllOf(endpointName: string): void {
-    for (const observation of this.allOf(endpointName)) this.remove(observation);
+    for (const observation of this.allOf(endpointName)) this.remove(observation, 'unregistered');
+  }
+
+  #drop({ observationId }: Observation, fate: TokenFate): void {
+    this.#byToken.delete(observationId);
+    if (this.#fates.size >= FATES_LIMIT) this.#fates.delete(this.#fates.keys().next().value!);
+    this.#fates.set(observationId, fate);
   }
 }

@@ -9,6 +9,8 @@ import type { Outbox } from '../bridge/outbox.ts';
 import { observationTombstone, registrationEntry, registrationTombstone } from '../bridge/state-entries.ts';
 import type { ServerCounters } from '../counters.ts';
 import type { Observations } from '../observation/observations.ts';
+import type { Refusals } from '../observation/refusals.ts';
+import type { Wishes } from '../observation/wishes.ts';
 import { parseRegistration, parseUpdate, type RegistrationRequest, UnsupportedVersion } from './parse-registration.ts';
 import { PendingAnswers } from './pending-answers.ts';
 import { makeRegistration, type Registration, type RegistrationEnd, updatedRegistration } from './registration.ts';
@@ -49,6 +51,8 @@ export interface RegistrationInterfaceOptions {
   readonly server: ServerIdentity;
   readonly registrations: Registrations;
   readonly observations: Observations;
+  readonly wishes: Wishes;
+  readonly refusals: Refusals;
   readonly outbox: Outbox;
   readonly counters: ServerCounters;
   readonly events: RegistrationEvents;
@@ -131,7 +135,7 @@ export class RegistrationInterface {
   #update(registration: Registration, request: CoapRequest, respond: Respond): void {
     const change = parseUpdate(request.query, request.payload, registration);
     if (this.#isShedding(registration.endpointName, respond)) return;
-    const { registrations, outbox, server, events, counters } = this.#o;
+    const { registrations, refusals, outbox, server, events, counters } = this.#o;
     const nowMs = this.#o.now();
     const updated = updatedRegistration(registration, change, { peer: request.peer, nowMs });
     const records = [
@@ -144,6 +148,7 @@ export class RegistrationInterface {
       if (current !== undefined) events.onUpdated(current);
     });
     registrations.replace(updated);
+    if (change.announced !== undefined) refusals.forget(updated.endpointName);
     if (updated.peer.key !== registration.peer.key) events.onMoved(updated, registration.peer);
   }
 
@@ -167,19 +172,24 @@ export class RegistrationInterface {
     }
   }
 
-  /** DELETE of a registration with the tombstones of all that belonged to it. */
+  /** DELETE of a registration with the tombstones of all that belonged to it, but for what its next registration takes up again. */
   #endingRecords(registration: Registration, expired: boolean, nowMs: number): OutgoingRecord[] {
     const { outbox, server, observations } = this.#o;
     const observed = observations.allOf(registration.endpointName);
+    const lasting = new Set(this.#o.wishes.lasting(observed));
     return [
       outbox.registration(registration.endpointName, deleteRecord(registration, server.serverId, expired, nowMs)),
       registrationTombstone(outbox, registration),
-      ...observed.map((observation) => observationTombstone(outbox, observation)),
+      ...observed.filter((one) => !lasting.has(one)).map((one) => observationTombstone(outbox, one)),
     ];
   }
 
   #forget(registration: Registration, end: RegistrationEnd, successor: Registration | undefined): void {
-    this.#o.observations.removeAllOf(registration.endpointName);
+    const { observations, wishes, refusals } = this.#o;
+    const { endpointName } = registration;
+    for (const lasting of wishes.lasting(observations.allOf(endpointName))) wishes.add(endpointName, lasting);
+    observations.removeAllOf(endpointName);
+    refusals.forget(endpointName);
     this.#o.registrations.remove(registration.registrationId);
     this.#o.events.onEnded(registration, end, successor);
   }

@@ -236,7 +236,7 @@ describe('observation, datagram by datagram', function () {
     const [, last] = recordsOf('ended');
     assert.equal(last!.rep.code, 'NOT_FOUND');
     assert.equal(messageOf(last!.rep), 'gone');
-    assert.equal((await gateway.state()).has('observation/ended/3303/0/5700'), false);
+    assert.equal((await gateway.state()).has('observation/ended /3303/0/5700'), false);
     assert.equal(typeOf(await device.exchange(notification(token, 3, '1'))), 'RST');
   });
 
@@ -306,7 +306,7 @@ describe('observation, datagram by datagram', function () {
     const { device, token } = await observed('replaced');
     await register(device, 'replaced', '</3/0>');
     assert.equal(typeOf(await device.exchange(notification(token, 2, '1'))), 'RST');
-    assert.equal((await gateway.state()).has('observation/replaced/3303/0/5700'), false);
+    assert.equal((await gateway.state()).has('observation/replaced /3303/0/5700'), false);
   });
 
   it('keeps the newer observation when the answer to an older one comes after a new registration', async () => {
@@ -331,7 +331,7 @@ describe('observation, datagram by datagram', function () {
     await countOf('race', 1);
     assert.equal(typeOf(await device.exchange(notification(token, 2, '3'))), 'ACK');
     assert.equal(typeOf(await device.exchange(notification(tokenOf(late), 2, '3'))), 'RST');
-    const kept = (await gateway.state()).get('observation/race/3303/0/5700')!.body as Record<string, { token: Buffer }>;
+    const kept = (await gateway.state()).get('observation/race /3303/0/5700')!.body as Record<string, { token: Buffer }>;
     assert.equal(kept['io.zeelos.lwm2m.state.ObservationState']!.token.toString('hex'), token);
   });
 });

