@@ -26,11 +26,9 @@ export interface Refusal {
 export interface BatchSender {
   /**
    * Resolves when the fate of each record is known: committed, or among the refused. It repeats for as long as Kafka is away.
-   * The memory of the parts belongs to the sender until `done` hands it back. Rejects SHUTTING_DOWN when closed before.
+   * The memory of the parts is read until then. Rejects SHUTTING_DOWN when closed before.
    */
   send(parts: readonly BatchPart[]): Promise<readonly Refusal[]>;
-  /** Memory of parts that were sent, to be used again. */
-  takeBack?(): Buffer | undefined;
   close(): Promise<void>;
 }
 

@@ -22,16 +22,19 @@ const DEFAULT_LIMITS: ProducerLimits = {
   backlogBytes: 32 * 2 ** 20,
   batchRecords: 2_000,
   batchBytes: 900_000,
-  lingerMs: 1,
+  lingerMs: 0,
 };
 
-/** Batches handed to the sender and not settled: one on the wire, one behind it so that the wire does not wait for us. */
-const UNDER_WAY = 2;
+/** Batches handed to the sender and not settled. More than one makes batches small, which costs all three processes more than it gains. */
+const UNDER_WAY = 1;
 
 /** A batch of so many records tells that many come: the next one waits for company. */
 const MANY_RECORDS = 16;
 
 const FIRST_MEMORY_BYTES = 64 * 2 ** 10;
+
+/** Buffers kept for the next batches; more than these are left to the collector. */
+const KEPT_BUFFERS = 12;
 
 interface UnderWay {
   readonly batch: OutgoingBatch;
@@ -48,6 +51,7 @@ export class CommittingProducer {
   readonly #limits: ProducerLimits;
   readonly #queue: OutgoingBatch[] = [];
   readonly #underWay: UnderWay[] = [];
+  readonly #memory: Buffer[] = [];
   #open: OutgoingBatch;
   #records = 0;
   #bytes = 0;
@@ -131,7 +135,7 @@ export class CommittingProducer {
   }
 
   #newBatch(): OutgoingBatch {
-    return new OutgoingBatch(() => this.#sender.takeBack?.() ?? Buffer.allocUnsafeSlow(FIRST_MEMORY_BYTES));
+    return new OutgoingBatch(() => this.#memory.pop() ?? Buffer.allocUnsafeSlow(FIRST_MEMORY_BYTES));
   }
 
   #sizeOf(record: OutgoingRecord): number {
@@ -203,6 +207,7 @@ export class CommittingProducer {
       if (!hasCode(error, 'SHUTTING_DOWN')) throw error;
       errorOf = () => error as PlatformError;
     }
+    for (const memory of batch.memory()) if (this.#memory.length < KEPT_BUFFERS) this.#memory.push(memory);
     const now = performance.now();
     const { sinceMs } = this.#underWay.shift()!;
     this.onBatch?.(batch.records, now - sinceMs);

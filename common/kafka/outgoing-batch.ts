@@ -40,6 +40,11 @@ export class OutgoingBatch {
     return this.#sections.map(({ topic, records }) => ({ topic, count: records.count, bytes: records.bytes }));
   }
 
+  /** The memory of all parts, once nobody reads them any more. */
+  memory(): Buffer[] {
+    return this.#sections.map(({ records }) => records.memory);
+  }
+
   /** Tells each, in the order of appending within a topic. */
   settle(errorOf: (part: number, index: number) => PlatformError | undefined, onFault: (fault: unknown) => void): void {
     for (let part = 0; part < this.#sections.length; part++) {

@@ -197,6 +197,11 @@ export class RecordAppender {
     return this.#count;
   }
 
+  /** What it writes into now: what it was given, or more. */
+  get memory(): Buffer {
+    return this.#writer.bytes;
+  }
+
   /** Bytes written; a view of the memory in use, which `append` may replace. */
   get bytes(): Buffer {
     return this.#writer.bytes.subarray(0, this.#writer.length);

@@ -10,22 +10,19 @@ const log = forwardingLog();
 const sender = new KafkaBatchSender(connectKafka(workerData as KafkaAddress, log), log);
 
 port.on('message', (message: ToSender) => {
-  if (message.kind === 'batch') void send(message.parts);
+  if (message.kind === 'batch') void send(message);
   else void close();
 });
 
-async function send(parts: Extract<ToSender, { kind: 'batch' }>['parts']): Promise<void> {
-  const views = parts.map(({ topic, count, bytes }) => ({
-    ...{ topic, count },
-    bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-  }));
+async function send({ slab, parts }: Extract<ToSender, { kind: 'batch' }>): Promise<void> {
+  let at = slab.byteOffset;
+  const views = parts.map(({ topic, count, length }) => {
+    const bytes = Buffer.from(slab.buffer, at, length);
+    at += length;
+    return { topic, count, bytes };
+  });
   try {
-    const refusals = await sender.send(views);
-    const memory = parts.map(({ bytes }) => bytes);
-    tell(
-      { kind: 'done', refusals, memory },
-      memory.map(({ buffer }) => buffer as ArrayBuffer),
-    );
+    tell({ kind: 'done', refusals: await sender.send(views) });
   } catch {
     tell({ kind: 'givenUp' }); // the only error is SHUTTING_DOWN
   }
@@ -37,8 +34,8 @@ async function close(): Promise<void> {
   port.close();
 }
 
-function tell(message: FromSender, transfer: readonly ArrayBuffer[] = []): void {
-  port.postMessage(message, [...transfer]);
+function tell(message: FromSender): void {
+  port.postMessage(message);
 }
 
 /** Lines go to the log of the service, which knows its name and level. Errors are told by their message. */

@@ -4,36 +4,44 @@ import type { Log } from '../log.ts';
 import type { BatchPart, BatchSender, Refusal } from './batch-sender.ts';
 import type { KafkaAddress } from './client.ts';
 
-/** What the service's thread tells the sender's. */
+/** What the service's thread tells the sender's: a batch, whose parts stand one after another in a slab. */
 export type ToSender =
-  | { readonly kind: 'batch'; readonly parts: readonly { topic: string; count: number; bytes: Uint8Array }[] }
+  | { readonly kind: 'batch'; readonly slab: Uint8Array; readonly parts: readonly SharedPart[] }
   | { readonly kind: 'close' };
 
-/** What comes back: the fate of the oldest batch with its memory, a line for the log, or that all is closed. */
+export interface SharedPart {
+  readonly topic: string;
+  readonly count: number;
+  readonly length: number;
+}
+
+/** What comes back: the fate of the oldest batch, a line for the log, or that all is closed. */
 export type FromSender =
-  | { readonly kind: 'done'; readonly refusals: readonly Refusal[]; readonly memory: readonly Uint8Array[] }
+  | { readonly kind: 'done'; readonly refusals: readonly Refusal[] }
   | { readonly kind: 'givenUp' }
   | { readonly kind: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; fields: object; message: string }
   | { readonly kind: 'closed' };
 
-/** Buffers kept for the next batches; more than these, and larger ones, are left to the collector. */
-const KEPT_BUFFERS = 8;
-const KEPT_BUFFER_BYTES = 2 ** 20;
+const FIRST_SLAB_BYTES = 128 * 2 ** 10;
 
 interface Waiting {
+  readonly slab: Uint8Array;
   readonly resolve: (refusals: readonly Refusal[]) => void;
   readonly reject: (error: PlatformError) => void;
 }
 
 /**
  * A sender in a thread of its own, so that framing, checksums and Kafka's sockets take no time from the thread that serves devices.
- * Batches move there and back without being copied. A fault in the thread ends the process: what was in flight is then unknown.
+ * Batches go over in shared memory: handing buffers over for good would make every access to any buffer slower from then on
+ * (V8 then has to check each time whether it is still there). A fault in the thread ends the process: what was in flight is then
+ * unknown.
  */
 export class ThreadedSender implements BatchSender {
   readonly #worker: Worker;
   readonly #log: Log;
   readonly #waiting: Waiting[] = [];
-  readonly #memory: Buffer[] = [];
+  /** As many as batches were ever under way at once. */
+  readonly #freeSlabs: Uint8Array[] = [];
   readonly #closed: Promise<void>;
 
   constructor(address: KafkaAddress, log: Log) {
@@ -46,17 +54,17 @@ export class ThreadedSender implements BatchSender {
   }
 
   send(parts: readonly BatchPart[]): Promise<readonly Refusal[]> {
+    const slab = this.#slabFor(parts.reduce((sum, { bytes }) => sum + bytes.length, 0));
+    let at = 0;
+    for (const { bytes } of parts) {
+      slab.set(bytes, at);
+      at += bytes.length;
+    }
+    const shared = parts.map(({ topic, count, bytes }) => ({ topic, count, length: bytes.length }));
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
-      this.#post(
-        { kind: 'batch', parts },
-        parts.map(({ bytes }) => bytes.buffer as ArrayBuffer),
-      );
+      this.#waiting.push({ slab, resolve, reject });
+      this.#post({ kind: 'batch', slab, parts: shared });
     });
-  }
-
-  takeBack(): Buffer | undefined {
-    return this.#memory.pop();
   }
 
   async close(): Promise<void> {
@@ -65,21 +73,25 @@ export class ThreadedSender implements BatchSender {
     for (const { reject } of this.#waiting.splice(0)) reject(givenUp());
   }
 
-  #post(message: ToSender, transfer: readonly ArrayBuffer[] = []): void {
-    this.#worker.postMessage(message, [...transfer]);
+  #slabFor(bytes: number): Uint8Array {
+    const free = this.#freeSlabs.pop();
+    if (free !== undefined && free.length >= bytes) return free;
+    return new Uint8Array(new SharedArrayBuffer(Math.max(FIRST_SLAB_BYTES, 2 ** Math.ceil(Math.log2(bytes + 1)))));
+  }
+
+  #post(message: ToSender): void {
+    this.#worker.postMessage(message);
   }
 
   #receive(message: FromSender): void {
     if (message.kind === 'log') this.#log[message.level](message.fields, message.message);
-    else if (message.kind === 'givenUp') this.#waiting.shift()?.reject(givenUp());
-    else if (message.kind === 'done') {
-      for (const { buffer } of message.memory) this.#keep(Buffer.from(buffer));
-      this.#waiting.shift()?.resolve(message.refusals);
+    else if (message.kind !== 'closed') {
+      const waiting = this.#waiting.shift();
+      if (waiting === undefined) return;
+      this.#freeSlabs.push(waiting.slab);
+      if (message.kind === 'done') waiting.resolve(message.refusals);
+      else waiting.reject(givenUp());
     }
-  }
-
-  #keep(memory: Buffer): void {
-    if (this.#memory.length < KEPT_BUFFERS && memory.length <= KEPT_BUFFER_BYTES) this.#memory.push(memory);
   }
 }
 
