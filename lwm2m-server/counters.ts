@@ -8,7 +8,7 @@ export const SERVER_COUNTERS = {
   registrations_expired: 'registrations whose lifetime ran out',
   registrations_refused: 'registrations answered with an error code',
   registrations_shed:
-    'registrations and updates answered with 5.03, because Kafka took nothing or the limit was reached',
+    'registrations and updates answered with 5.03, because Kafka took nothing, too many came at once or the limit was reached',
   notifications_recorded: 'notifications appended for Kafka',
   notifications_acknowledged: 'confirmable notifications acknowledged after their record was committed',
   notifications_repeated: 'notifications that a former run had recorded already',

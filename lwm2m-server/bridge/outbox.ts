@@ -60,6 +60,11 @@ export class Outbox {
     return this.#producer.failingForMs();
   }
 
+  /** Records that wait for Kafka. */
+  get backlog(): number {
+    return this.#producer.backlog;
+  }
+
   /** All or none, in this order; `onCommitted` tells of the last. */
   appendAll(records: readonly OutgoingRecord[], onCommitted?: OnCommitted): void {
     this.#producer.appendAll(records, onCommitted);

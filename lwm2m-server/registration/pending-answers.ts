@@ -19,6 +19,10 @@ export class PendingAnswers {
     this.#retryAfterSeconds = retryAfterSeconds;
   }
 
+  get size(): number {
+    return this.#waiting.size;
+  }
+
   add(respond: Respond, nowMs: number): Settle {
     const pending: Pending = { respond, sinceMs: nowMs };
     this.#waiting.add(pending);

@@ -31,6 +31,17 @@ const RETRY_AFTER_SECONDS = 30;
  */
 const PATIENCE_MS = 4_000;
 
+/**
+ * Registrations that may wait for Kafka at once, and the backlog above which none is taken: room is left for notifications and
+ * replies when a whole fleet comes back at once. Updates get twice that, since a device that may not update registers anew.
+ */
+const UNDER_WAY_LIMIT = 5_000;
+const BACKLOG_LIMIT = 20_000;
+
+/** What a device is told to wait then: from so many seconds on, one after the other more, so that they do not come back at once. */
+const BUSY_RETRY_SECONDS = 5;
+const BUSY_RETRY_SPREAD = 20;
+
 /** Devices whose updates were refused come back when they were told to; until then nobody is taken for gone. */
 const AFTER_OUTAGE_MS = 2 * RETRY_AFTER_SECONDS * 1_000;
 
@@ -108,7 +119,7 @@ export class RegistrationInterface {
 
   #register(request: CoapRequest, respond: Respond): void {
     const parsed = parseRegistration(request.query, request.payload);
-    if (this.#isShedding(parsed.endpointName, respond)) return;
+    if (this.#isShedding(parsed.endpointName, respond, 1)) return;
     const { registrations, outbox, server, events, counters } = this.#o;
     const nowMs = this.#o.now();
     const registration = registrationOf(parsed, request.peer, nowMs);
@@ -134,7 +145,7 @@ export class RegistrationInterface {
 
   #update(registration: Registration, request: CoapRequest, respond: Respond): void {
     const change = parseUpdate(request.query, request.payload, registration);
-    if (this.#isShedding(registration.endpointName, respond)) return;
+    if (this.#isShedding(registration.endpointName, respond, 2)) return;
     const { registrations, refusals, outbox, server, events, counters } = this.#o;
     const nowMs = this.#o.now();
     const updated = updatedRegistration(registration, change, { peer: request.peer, nowMs });
@@ -195,9 +206,14 @@ export class RegistrationInterface {
   }
 
   /** Nothing is taken in while Kafka takes nothing: what cannot be recorded must not be promised. */
-  #isShedding(endpointName: string, respond: Respond): boolean {
-    if (!this.#kafkaFails() && !this.#o.registrations.isFullFor(endpointName)) return false;
-    this.#shed(respond);
+  #isShedding(endpointName: string, respond: Respond, share: number): boolean {
+    const { registrations, outbox } = this.#o;
+    if (this.#kafkaFails() || registrations.isFullFor(endpointName)) {
+      this.#shed(respond, RETRY_AFTER_SECONDS);
+      return true;
+    }
+    if (this.#pending.size < share * UNDER_WAY_LIMIT && outbox.backlog < share * BACKLOG_LIMIT) return false;
+    this.#shed(respond, BUSY_RETRY_SECONDS + (this.#o.counters.registrations_shed % BUSY_RETRY_SPREAD));
     return true;
   }
 
@@ -205,9 +221,9 @@ export class RegistrationInterface {
     return this.#o.outbox.failingForMs() > PATIENCE_MS;
   }
 
-  #shed(respond: Respond): void {
+  #shed(respond: Respond, maxAgeSeconds: number): void {
     this.#o.counters.registrations_shed++;
-    respond({ code: '5.03', maxAgeSeconds: RETRY_AFTER_SECONDS });
+    respond({ code: '5.03', maxAgeSeconds });
   }
 
   /** Throws when nothing could be appended; the caller then changes nothing. */
