@@ -43,13 +43,20 @@ export type VersionFit = 'exact' | 'near' | 'other' | 'unknown';
 /** Sets of versions whose view is kept for the next device that announces the same; the oldest goes first. */
 const KEPT_VIEWS = 1_000;
 
+/** LwM2M versions, of which there are three, that one set of object versions is remembered with. */
+const KEPT_VERSIONS = 8;
+
 /** Object definitions, looked up by id and version on every decoded value. May grow and shrink at run time. */
 export class ObjectModels implements ModelLookup {
   /** By object id, newest version first. */
   readonly #versions = new Map<number, readonly ObjectModel[]>();
-  readonly #views = new WeakMap<ReadonlyMap<number, string>, ModelLookup>();
+  /** By the versions, as an object that devices of one kind share, and then by LwM2M version. */
+  readonly #views = new WeakMap<ReadonlyMap<number, string>, Map<string, ModelLookup>>();
   readonly #viewsByText = new Map<string, ModelLookup>();
   #changes = 0;
+
+  /** Told of each resource that is looked up in a model which may not be what the device means by its version. */
+  onDoubtful: (() => void) | undefined;
 
   /** Of two models with the same id and version the later one counts. Throws LWM2M_MODEL for a version that is not "major.minor". */
   constructor(models: Iterable<ObjectModel>) {
@@ -109,24 +116,28 @@ export class ObjectModels implements ModelLookup {
   }
 
   /**
-   * The models as a device with these object versions needs them; objects that it gives no version count as the newest. Equal sets
-   * share one view, and a view follows later changes of the models.
+   * The models as a device with these object versions needs them. Without an LwM2M version objects that it gives no version count as
+   * the newest; else as the version that they then have by the rules. Equal sets share one view, which follows later changes.
    */
-  withVersions(versions: ReadonlyMap<number, string>): ModelLookup {
-    if (versions.size === 0) return this;
-    const known = this.#views.get(versions);
-    if (known !== undefined) return known;
-    const view = this.#viewOf(versions);
-    this.#views.set(versions, view);
+  withVersions(versions: ReadonlyMap<number, string>, lwm2mVersion = ''): ModelLookup {
+    if (versions.size === 0 && lwm2mVersion === '') return this;
+    return this.#views.get(versions)?.get(lwm2mVersion) ?? this.#keepView(versions, lwm2mVersion);
+  }
+
+  #keepView(versions: ReadonlyMap<number, string>, lwm2mVersion: string): ModelLookup {
+    const view = this.#viewOf(versions, lwm2mVersion);
+    const kept = this.#views.get(versions) ?? new Map<string, ModelLookup>();
+    if (kept.size < KEPT_VERSIONS) kept.set(lwm2mVersion, view);
+    this.#views.set(versions, kept);
     return view;
   }
 
-  #viewOf(versions: ReadonlyMap<number, string>): ModelLookup {
+  #viewOf(versions: ReadonlyMap<number, string>, lwm2mVersion: string): ModelLookup {
     const sorted = [...versions].sort(([a], [b]) => a - b);
-    const text = sorted.join(' ');
+    const text = `${lwm2mVersion} ${sorted.join(' ')}`;
     const known = this.#viewsByText.get(text);
     if (known !== undefined) return known;
-    const view = new VersionedModels(this, new Map(sorted));
+    const view = new VersionedModels(this, new Map(sorted), lwm2mVersion);
     this.#viewsByText.set(text, view);
     if (this.#viewsByText.size > KEPT_VIEWS) this.#viewsByText.delete(this.#viewsByText.keys().next().value!);
     return view;
