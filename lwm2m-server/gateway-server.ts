@@ -16,10 +16,12 @@ import { type DesiredObservation, DesiredObservations } from './observation/desi
 import { Notifications } from './observation/notifications.ts';
 import { makeObservation, NO_TICKET, Observations } from './observation/observations.ts';
 import { ObserveRequests } from './observation/observe-requests.ts';
+import { observedRequest } from './observation/observed-request.ts';
 import type { RecordedNotifications } from './observation/recorded-notifications.ts';
 import { Refusals } from './observation/refusals.ts';
 import { Wishes } from './observation/wishes.ts';
-import { DeviceRequests, uriPath } from './operation/device-requests.ts';
+import { DeviceRequests } from './operation/device-requests.ts';
+import { ValueRecords } from './operation/value-records.ts';
 import type { Profiles } from './registration/profiles.ts';
 import { REGISTRATION_PATH, RegistrationInterface } from './registration/registration-interface.ts';
 import { fullLifeMs, Registrations } from './registration/registrations.ts';
@@ -84,8 +86,9 @@ export class GatewayServer {
     const wishes = new Wishes(options.maxRegistrations * OBSERVATIONS_PER_REGISTRATION);
     const refusals = new Refusals();
     this.#wishes = wishes;
-    const observe = new ObserveRequests({ ...shared, wishes, endpoint, models, outbox });
-    this.#notifications = new Notifications({ ...shared, wishes, refusals, events });
+    const values = new ValueRecords({ ...shared, events });
+    const observe = new ObserveRequests({ ...shared, wishes, endpoint, models, outbox, values });
+    this.#notifications = new Notifications({ ...shared, wishes, refusals, values });
     this.#desired = new DesiredObservations({
       ...shared,
       wishes,
@@ -93,7 +96,7 @@ export class GatewayServer {
       requests: observe,
       notifications: this.#notifications,
     });
-    this.runner = new CommandRunner({ ...shared, requests: new DeviceRequests(endpoint, models), observe });
+    this.runner = new CommandRunner({ ...shared, requests: new DeviceRequests({ ...options, values }), observe });
     this.queues = new CommandQueues((waiting) => this.runner.run(waiting));
     this.#registration = new RegistrationInterface({
       ...shared,
@@ -143,7 +146,7 @@ export class GatewayServer {
     const observation = this.observations.byToken(token);
     const registration = observation === undefined ? undefined : this.registrations.byId(observation.registrationId);
     if (observation === undefined || registration?.peer.key !== peer.key) return undefined;
-    return { path: uriPath(registration, observation.lwm2mPath) };
+    return observedRequest(registration, observation);
   }
 
   /** Once a second. */

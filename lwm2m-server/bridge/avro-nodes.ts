@@ -12,7 +12,6 @@ import type {
   AvroMultipleResource,
   AvroReadResponseBody,
   AvroResource,
-  AvroWriteRequest,
 } from '../../schemas/generated/records.ts';
 
 /** Full names of the union branches that a node can be. */
@@ -83,13 +82,14 @@ function avroValue(value: ResourceValue): AvroResource['value'] {
   }
 }
 
-/** The node that a write carries. Throws LWM2M_REQUEST where a value does not fit its announced type. */
-export function nodeOfWrite(node: AvroWriteRequest['node']): Lwm2mNode {
+/** Throws LWM2M_REQUEST where a value does not fit its announced type. */
+export function nodeFromAvro(node: AvroReadResponseBody['content']): Lwm2mNode {
   if (OBJECT in node) {
     const object = node[OBJECT];
     return { kind: 'object', id: object.id, instances: object.instances.map(instanceFromAvro) };
   }
   if (INSTANCE in node) return instanceFromAvro(node[INSTANCE]);
+  if (MULTIPLE in node) return multipleFromAvro(node[MULTIPLE]);
   return { kind: 'resource', id: node[SINGLE].id, value: valueFromAvro(node[SINGLE]) };
 }
 

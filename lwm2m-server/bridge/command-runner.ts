@@ -4,8 +4,10 @@ import { backoffMs, sleep } from '../../common/lifecycle.ts';
 import type { Log } from '../../common/log.ts';
 import type { AvroRequest, AvroRequestKind, AvroResponse } from '../../schemas/generated/records.ts';
 import type { ServerCounters } from '../counters.ts';
+import type { Observations } from '../observation/observations.ts';
 import type { ObserveRequests } from '../observation/observe-requests.ts';
-import { type DeviceRequests, formatNumber, type RequestOptions } from '../operation/device-requests.ts';
+import { cancelledPath, observeTarget } from '../observation/observe-targets.ts';
+import type { DeviceRequests, RequestOptions } from '../operation/device-requests.ts';
 import { failure, inWords, notRegistered, type Outcome } from '../operation/outcome.ts';
 import type { Registration } from '../registration/registration.ts';
 import type { Registrations } from '../registration/registrations.ts';
@@ -15,7 +17,13 @@ import type { Outbox } from './outbox.ts';
 import { commandEntry, commandIdentity, commandTombstone } from './state-entries.ts';
 
 /** Operations that must not run twice. The others only read or set what they would set again. */
-export const CHANGES_DEVICE: ReadonlySet<AvroRequestKind> = new Set(['write', 'execute', 'create', 'delete']);
+export const CHANGES_DEVICE: ReadonlySet<AvroRequestKind> = new Set([
+  'write',
+  'writeComposite',
+  'execute',
+  'create',
+  'delete',
+]);
 
 const MAX_TIMEOUT_MS = 3_600_000;
 
@@ -24,6 +32,7 @@ export interface CommandRunnerOptions {
   readonly registrations: Registrations;
   readonly requests: DeviceRequests;
   readonly observe: ObserveRequests;
+  readonly observations: Observations;
   readonly outbox: Outbox;
   readonly answered: AnsweredCommands;
   readonly counters: ServerCounters;
@@ -35,6 +44,8 @@ export interface CommandRunnerOptions {
 
 interface Result {
   readonly outcome: Outcome;
+  /** When the value in the outcome was taken, if the device said so. */
+  readonly valueTimestampMs?: number;
   /** Asked for when the reply is committed. */
   readonly state?: () => readonly OutgoingRecord[];
   /** The request was taken back before its answer; in our own shutdown nothing is known of it then, and no reply is due yet. */
@@ -103,8 +114,7 @@ export class CommandRunner {
       counters.commands_expired++;
       return { outcome: inWords('PRECONDITION_FAILED', 'EXPIRED: the command was not run') };
     }
-    this.#registrationOf(request);
-    const ask = this.#questionOf(request);
+    const ask = this.#questionOf(request, this.#registrationOf(request));
     if (CHANGES_DEVICE.has(request.payload.kind)) return await this.#askOnce(waiting, ask);
     const registration = this.#registrationOf(request);
     try {
@@ -137,17 +147,20 @@ export class CommandRunner {
   }
 
   /** Throws for what the requester did wrong, before anything is sent or marked. */
-  #questionOf(request: AvroRequest): Question {
-    const { kind, path, contentFormat } = request.payload;
+  #questionOf(request: AvroRequest, asked: Registration): Question {
+    const { kind } = request.payload;
     const options = this.#optionsOf(request);
-    const { observe, requests } = this.#o;
-    if (kind === 'observe') {
-      const target = { path, ticket: request.ticket, accept: formatNumber(contentFormat) };
+    const { observe, requests, observations } = this.#o;
+    if (kind === 'observe' || kind === 'observeComposite') {
+      const target = observeTarget(request, asked);
       return (registration) => observe.start(registration, target, options);
     }
-    if (kind === 'observeCancel') return (registration) => observe.cancel(registration, path, options);
-    const question = requests.prepare(request.payload);
-    return async (registration) => ({ outcome: await requests.run(registration, question, options) });
+    if (kind === 'observeCancel') {
+      const path = cancelledPath(request, observations);
+      return (registration) => observe.cancel(registration, path, options);
+    }
+    const question = requests.prepare(request.payload, asked, request.ticket);
+    return (registration) => requests.run(registration, question, options);
   }
 
   #optionsOf(request: AvroRequest): RequestOptions {
@@ -159,14 +172,14 @@ export class CommandRunner {
 
   async #reply(
     request: AvroRequest,
-    { outcome, state }: Result,
+    { outcome, valueTimestampMs, state }: Result,
     tombstone: readonly OutgoingRecord[] = [],
   ): Promise<void> {
     const { outbox, answered, counters, signal } = this.#o;
     let told = outcome;
     for (let attempt = 0; ; attempt++) {
       try {
-        const reply = outbox.reply(request.ep, this.#replyRecord(request, told));
+        const reply = outbox.reply(request.ep, this.#replyRecord(request, told, valueTimestampMs));
         await outbox.commit(...(state?.() ?? []), reply, ...tombstone);
         break;
       } catch (error) {
@@ -179,7 +192,7 @@ export class CommandRunner {
     counters.commands_answered++;
   }
 
-  #replyRecord(request: AvroRequest, outcome: Outcome): AvroResponse {
+  #replyRecord(request: AvroRequest, outcome: Outcome, valueTimestampMs: number | undefined): AvroResponse {
     const { ticket, ep, payload } = request;
     return {
       ticket,
@@ -188,6 +201,7 @@ export class CommandRunner {
       path: payload.path,
       timestamp: this.#o.now(),
       rep: { kind: payload.kind, ...outcome },
+      valueTimestamp: valueTimestampMs === undefined ? null : { long: Math.trunc(valueTimestampMs) },
     };
   }
 }

@@ -1,31 +1,48 @@
-import { isRetriable, messageOf, PlatformError } from '../../common/errors.ts';
+import { isRetriable, type PlatformError } from '../../common/errors.ts';
 import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import type { Log } from '../../common/log.ts';
 import type { CoapNotification } from '../../lwm2m/coap/endpoint.ts';
+import { decodeContent } from '../../lwm2m/content/codec.ts';
+import { decodeComposite, decodeTimedContent, type TimedContent } from '../../lwm2m/content/timed-content.ts';
 import type { ObjectModels } from '../../lwm2m/model/object-models.ts';
 import type { AvroResponseObserve, AvroResponsePayload } from '../../schemas/generated/records.ts';
-import { MAX_RECORD_BYTES, type Outbox } from '../bridge/outbox.ts';
+import { nodeToAvro } from '../bridge/avro-nodes.ts';
+import type { Outbox } from '../bridge/outbox.ts';
 import { observationTombstone } from '../bridge/state-entries.ts';
-import type { ServerCounters } from '../counters.ts';
-import type { ServerEvents } from '../events.ts';
-import { readBody } from '../operation/device-requests.ts';
-import { codeName, deviceRefusal, inWords, isSuccess } from '../operation/outcome.ts';
+import type { ServerCounter, ServerCounters } from '../counters.ts';
+import { mayCarryTime } from '../operation/answers.ts';
+import type { OperationResult } from '../operation/device-requests.ts';
+import { namePrefix } from '../operation/node-paths.ts';
+import { codeName, deviceRefusal, isSuccess } from '../operation/outcome.ts';
+import { assertRecordable, sequenceOf, type ValueRecords } from '../operation/value-records.ts';
+import type { Registration } from '../registration/registration.ts';
 import type { Registrations } from '../registration/registrations.ts';
-import type { Observation, Observations } from './observations.ts';
+import type { Observation, Observations, TokenFate } from './observations.ts';
+import { recordPath } from './observed-request.ts';
 import type { RecordedNotifications } from './recorded-notifications.ts';
+import type { Refusals } from './refusals.ts';
+import type { Wishes } from './wishes.ts';
 
-/** seq = Observe option value × 2^16 + message id: both as the device numbered them. */
-const MESSAGE_IDS = 2 ** 16;
+const COMPOSITE_BODY = 'io.zeelos.leshan.avro.response.AvroCompositeResponse';
+const READ_BODY = 'io.zeelos.leshan.avro.response.AvroReadResponseBody';
+
+const COUNTER_OF_FATE = {
+  unknown: 'notifications_unknown_token',
+  ended: 'notifications_after_end',
+  unregistered: 'notifications_no_registration',
+} as const satisfies Record<TokenFate, ServerCounter>;
 
 export interface NotificationsOptions {
   readonly serverId: string;
   readonly registrations: Registrations;
   readonly observations: Observations;
   readonly recorded: RecordedNotifications;
+  readonly wishes: Wishes;
+  readonly refusals: Refusals;
   readonly outbox: Outbox;
   readonly models: ObjectModels;
   readonly counters: ServerCounters;
-  readonly events: ServerEvents;
+  readonly values: ValueRecords;
   readonly log: Log;
   readonly now: () => number;
   /** Milliseconds of a clock that never steps. */
@@ -45,23 +62,23 @@ export class Notifications {
     const observation = observations.byToken(notification.token);
     const registration = observation === undefined ? undefined : registrations.byId(observation.registrationId);
     if (observation === undefined || registration === undefined) {
-      counters.notifications_unknown_token++;
+      counters[COUNTER_OF_FATE[observations.fateOf(notification.token)]]++;
       return notification.reject();
     }
     if (registration.peer.key !== notification.peer.key) {
       counters.notifications_wrong_peer++;
-      // Perhaps the device itself, behind a NAT that moved it: once its update says so it is observed again.
+      // Perhaps the device itself, behind a NAT that moved it: the token is no proof. Its next update says so, and it is observed again.
       observation.doubtful = true;
       return notification.reject();
     }
     const elapsedMs = this.#o.elapsed();
-    const sequence = (notification.observe ?? 0) * MESSAGE_IDS + notification.messageId;
+    const sequence = sequenceOf(notification.observe, notification.messageId);
     if (recorded.holds(observation.observationId, sequence, elapsedMs)) {
       counters.notifications_repeated++;
       return notification.acknowledge();
     }
     this.#noteOrder(observation, notification, elapsedMs);
-    this.#record(observation, notification, sequence);
+    this.#record(observation, registration, notification, sequence);
   }
 
   #noteOrder(observation: Observation, { observe }: CoapNotification, elapsedMs: number): void {
@@ -69,63 +86,87 @@ export class Notifications {
     if (!observation.note(observe, elapsedMs)) this.#o.counters.notifications_reordered++;
   }
 
-  #record(observation: Observation, notification: CoapNotification, sequence: number): void {
-    const { outbox, counters } = this.#o;
-    const ended = !isSuccess(notification.code);
-    const rep = ended ? this.#endOf(notification) : this.#contentOf(observation, notification);
+  #record(
+    observation: Observation,
+    registration: Registration,
+    notification: CoapNotification,
+    sequence: number,
+  ): void {
+    const { outbox, counters, values, observations } = this.#o;
+    const onCommitted = (error?: PlatformError) => this.#settle(notification, error);
     try {
-      const record = this.#observationRecord(observation, rep, sequence);
-      const onCommitted = (error?: PlatformError) => this.#settle(notification, error);
-      if (ended) outbox.appendAll([record, observationTombstone(outbox, observation)], onCommitted);
-      else outbox.append(record, onCommitted);
+      if (!isSuccess(notification.code)) {
+        const record = values.encode(this.#recordOf(observation, this.#endOf(notification), sequence));
+        outbox.appendAll([record, observationTombstone(outbox, observation)], onCommitted);
+        observations.remove(observation);
+      } else if (observation.composite !== undefined || mayCarryTime(notification.contentFormat)) {
+        outbox.appendAll(this.#timedRecords(observation, registration, notification, sequence), onCommitted);
+      } else {
+        const rep = this.#contentOf(observation, registration, notification);
+        outbox.append(values.encode(this.#recordOf(observation, rep, sequence)), onCommitted);
+      }
       counters.notifications_recorded++;
-      if (ended) this.#o.observations.remove(observation);
     } catch (error) {
       this.#shed(notification, error);
     }
   }
 
-  /** What does not fit into a record is recorded with the reason: a device would repeat it for nothing. */
-  #observationRecord(observation: Observation, rep: AvroResponsePayload, sequence: number): OutgoingRecord {
-    try {
-      const record = this.#encoded(observation, rep, sequence);
-      if ((record.value?.length ?? 0) <= MAX_RECORD_BYTES) return record;
-      return this.#encoded(observation, this.#unreadable(tooLarge(record)), sequence);
-    } catch (error) {
-      return this.#encoded(observation, this.#unreadable(error), sequence);
-    }
-  }
-
-  #encoded(observation: Observation, rep: AvroResponsePayload, sequence: number): OutgoingRecord {
-    const record: AvroResponseObserve = {
+  #recordOf(observation: Observation, rep: AvroResponsePayload, sequence: number): AvroResponseObserve {
+    return {
       ticket: observation.ticket,
       observationId: observation.observationId,
       serverId: this.#o.serverId,
       ep: observation.endpointName,
-      path: observation.path,
+      path: recordPath(observation),
       timestamp: this.#o.now(),
       rep,
       seq: { long: sequence },
     };
-    const outgoing = this.#o.outbox.observation(observation.endpointName, record);
-    if (this.#o.events.hasListeners) this.#o.events.emit({ kind: 'notification', record });
-    return outgoing;
   }
 
-  /** Content that cannot be read is recorded with the reason: acknowledging it and dropping it would lose it silently. */
-  #contentOf(observation: Observation, notification: CoapNotification): AvroResponsePayload {
+  #contentOf(
+    observation: Observation,
+    registration: Registration,
+    { code, contentFormat, payload }: CoapNotification,
+  ): AvroResponsePayload {
     try {
-      const body = readBody(notification, observation.lwm2mPath, this.#o.models, observation.path);
-      return { code: codeName(notification.code), kind: 'observe', body };
+      const models = this.#o.models.withVersions(registration.objectVersions);
+      const node = decodeContent(contentFormat, payload, observation.lwm2mPath, models, namePrefix(registration));
+      const body = { [READ_BODY]: { content: nodeToAvro(node, observation.path) } };
+      return { code: codeName(code), kind: 'observe', body };
     } catch (error) {
-      return this.#unreadable(error);
+      return this.#o.values.unreadable(error);
     }
   }
 
-  #unreadable(error: unknown): AvroResponsePayload {
-    this.#o.counters.notifications_undecodable++;
-    const code = error instanceof PlatformError ? error.code : 'INTERNAL';
-    return { kind: 'observe', ...inWords('UNKNOWN', `${code}: ${messageOf(error)}`) };
+  /** One record for each path and time; the acknowledgement waits for all of them. */
+  #timedRecords(
+    observation: Observation,
+    registration: Registration,
+    notification: CoapNotification,
+    sequence: number,
+  ): OutgoingRecord[] {
+    const nowMs = this.#o.now();
+    let content: TimedContent;
+    try {
+      content = this.#timedContent(observation, registration, notification, nowMs);
+      assertRecordable(content);
+    } catch (error) {
+      return [this.#o.values.encode(this.#recordOf(observation, this.#o.values.unreadable(error), sequence))];
+    }
+    return this.#o.values.ofContent(observation, content, { path: recordPath(observation), nowMs, sequence });
+  }
+
+  #timedContent(
+    { composite, lwm2mPath }: Observation,
+    registration: Registration,
+    { contentFormat, payload }: CoapNotification,
+    nowMs: number,
+  ): TimedContent {
+    const models = this.#o.models.withVersions(registration.objectVersions);
+    const prefix = namePrefix(registration);
+    if (composite === undefined) return decodeTimedContent(contentFormat, payload, lwm2mPath, models, nowMs, prefix);
+    return decodeComposite(contentFormat, payload, composite.paths, models, nowMs, prefix);
   }
 
   /** RFC 7641 §3.2: a notification with an error code is the last one. */
@@ -148,18 +189,23 @@ export class Notifications {
   }
 
   /**
-   * The record of the first value of an observation that no command asked for: there is no reply that would carry it. It came in
+   * The records of the first value of an observation that no command asked for: there is no reply that would carry it. It came in
    * a response, whose message id is nobody's to repeat, so its seq is the Observe number alone.
    */
-  firstValue(
+  firstValues(
     observation: Observation,
     answer: { observe?: number | undefined },
-    outcome: Omit<AvroResponsePayload, 'kind'>,
-  ): OutgoingRecord {
-    return this.#observationRecord(observation, { kind: 'observe', ...outcome }, (answer.observe ?? 0) * MESSAGE_IDS);
+    { outcome, valueTimestampMs }: OperationResult,
+  ): OutgoingRecord[] {
+    const sequence = sequenceOf(answer.observe, 0);
+    const record = this.#recordOf(observation, { kind: 'observe', ...outcome }, sequence);
+    const { body } = outcome;
+    if (body == null || !(COMPOSITE_BODY in body)) {
+      return [this.#o.values.encode({ ...record, timestamp: Math.trunc(valueTimestampMs ?? record.timestamp) })];
+    }
+    return body[COMPOSITE_BODY].nodes.map(({ path, content, timestamp }) => {
+      const rep: AvroResponsePayload = { code: outcome.code, kind: 'observe', body: { [READ_BODY]: { content } } };
+      return this.#o.values.encode({ ...record, path, rep, timestamp: timestamp?.long ?? record.timestamp });
+    });
   }
-}
-
-function tooLarge({ value }: OutgoingRecord): PlatformError {
-  return new PlatformError('KAFKA_REFUSED', `the record would have ${value?.length ?? 0} bytes`);
 }

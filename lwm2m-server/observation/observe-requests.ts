@@ -4,10 +4,12 @@ import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import { sleep } from '../../common/lifecycle.ts';
 import type { CoapEndpoint, CoapResponse } from '../../lwm2m/coap/endpoint.ts';
 import type { ObjectModels } from '../../lwm2m/model/object-models.ts';
-import { formatPath, type Lwm2mPath, parsePath } from '../../lwm2m/path.ts';
+import { formatPath, parsePath } from '../../lwm2m/path.ts';
 import type { Outbox } from '../bridge/outbox.ts';
 import { observationEntry, observationTombstone } from '../bridge/state-entries.ts';
-import { type RequestOptions, readBody, uriPath } from '../operation/device-requests.ts';
+import { compositeAnswer, type ReadAnswer, readAnswer } from '../operation/answers.ts';
+import { compositeKey, isCompositeKey } from '../operation/composite.ts';
+import { type RequestOptions, readerFor } from '../operation/device-requests.ts';
 import {
   codeName,
   deviceRefusal,
@@ -17,9 +19,13 @@ import {
   type Outcome,
   unreadableAnswer,
 } from '../operation/outcome.ts';
+import { sequenceOf, type ValueRecords } from '../operation/value-records.ts';
 import type { Registration } from '../registration/registration.ts';
 import type { Registrations } from '../registration/registrations.ts';
 import { makeObservation, type Observation, type Observations } from './observations.ts';
+import type { ObserveTarget } from './observe-targets.ts';
+import { observedRequest, recordPath } from './observed-request.ts';
+import type { Wishes } from './wishes.ts';
 
 /** RFC 7641 §2: the values of the Observe option of a request. */
 const OBSERVE = 0;
@@ -30,6 +36,8 @@ const TOKEN_BYTES = 8;
 
 export interface ObserveResult {
   readonly outcome: Outcome;
+  /** When the value in the outcome was taken, if the device said so. */
+  readonly valueTimestampMs?: number;
   /** The relation, when the device took it up, and the first answer. */
   readonly observation: Observation | undefined;
   readonly answer: CoapResponse | undefined;
@@ -37,19 +45,16 @@ export interface ObserveResult {
   state(): readonly OutgoingRecord[];
 }
 
-interface ObserveTarget {
-  readonly path: string;
-  readonly ticket: string;
-  readonly accept?: number;
-}
-
 /** Starts and ends observations. An observation is known before its request leaves, since the first notification may overtake the answer. */
 export class ObserveRequests {
   readonly #endpoint: Pick<CoapEndpoint, 'request'>;
   readonly #observations: Observations;
   readonly #registrations: Registrations;
+  readonly #wishes: Wishes;
   readonly #outbox: Outbox;
   readonly #models: ObjectModels;
+  readonly #values: ValueRecords;
+  readonly #now: () => number;
   /** The request under way for each path of a device: two with one token would answer for each other. */
   readonly #underWay = new Map<string, Promise<unknown>>();
 
@@ -57,73 +62,72 @@ export class ObserveRequests {
     endpoint: Pick<CoapEndpoint, 'request'>;
     observations: Observations;
     registrations: Registrations;
+    wishes: Wishes;
     outbox: Outbox;
     models: ObjectModels;
+    values: ValueRecords;
+    now: () => number;
   }) {
     this.#endpoint = o.endpoint;
     this.#observations = o.observations;
     this.#registrations = o.registrations;
+    this.#wishes = o.wishes;
     this.#outbox = o.outbox;
     this.#models = o.models;
+    this.#values = o.values;
+    this.#now = o.now;
   }
 
   /** Observing a path again keeps its token, so that the device replaces the relation instead of adding one (RFC 7641 §3.1). */
   async start(registration: Registration, target: ObserveTarget, options: RequestOptions): Promise<ObserveResult> {
-    const lwm2mPath = parsePath(target.path);
-    const path = formatPath(lwm2mPath);
+    const { composite } = target;
+    const path = composite === undefined ? formatPath(parsePath(target.path)) : compositeKey(composite.paths);
     if (path === '/')
       throw new PlatformError('LWM2M_PATH', 'observe needs a path of an object, an instance or a resource');
     return await this.#inTurn(registration, path, options, (current, left) =>
-      this.#start(current, lwm2mPath, { ...target, path }, left),
+      this.#start(current, { ...target, path }, left),
     );
   }
 
-  async #start(
-    registration: Registration,
-    lwm2mPath: Lwm2mPath,
-    target: ObserveTarget,
-    options: RequestOptions,
-  ): Promise<ObserveResult> {
+  async #start(registration: Registration, target: ObserveTarget, options: RequestOptions): Promise<ObserveResult> {
     const { path } = target;
     const older = this.#observations.byPath(registration.endpointName, path);
     const token = older?.token ?? randomBytes(TOKEN_BYTES);
     const { endpointName, registrationId } = registration;
-    const observation = makeObservation({ endpointName, registrationId, path, token, ticket: target.ticket });
+    const observation = makeObservation({
+      endpointName,
+      registrationId,
+      path,
+      token,
+      ticket: target.ticket,
+      accept: target.accept,
+      composite: target.composite,
+    });
     this.#observations.set(observation);
     try {
-      const accept = target.accept === undefined ? {} : { accept: target.accept };
-      const request = {
-        method: 'GET',
-        path: uriPath(registration, lwm2mPath),
-        observe: OBSERVE,
-        token,
-        ...accept,
-      } as const;
+      const request = { ...observedRequest(registration, observation), observe: OBSERVE, token } as const;
       const answer = await this.#endpoint.request(registration.peer, request, options);
-      return this.#resultOf(observation, answer);
+      return this.#resultOf(registration, observation, answer);
     } catch (error) {
       this.#restore(observation, older);
       throw error;
     }
   }
 
-  /** Ends it here in any case, and at the device when it answers; a later notification is answered with a reset. */
+  /**
+   * Ends it here in any case, and at the device when it answers; a later notification is answered with a reset.
+   * @param requestedPath of a composite observation its key
+   */
   async cancel(registration: Registration, requestedPath: string, options: RequestOptions): Promise<ObserveResult> {
-    const lwm2mPath = parsePath(requestedPath);
-    const path = formatPath(lwm2mPath);
-    return await this.#inTurn(registration, path, options, (current, left) =>
-      this.#cancel(current, lwm2mPath, path, left),
-    );
+    const path = isCompositeKey(requestedPath) ? requestedPath : formatPath(parsePath(requestedPath));
+    return await this.#inTurn(registration, path, options, (current, left) => this.#cancel(current, path, left));
   }
 
-  async #cancel(
-    registration: Registration,
-    lwm2mPath: Lwm2mPath,
-    path: string,
-    options: RequestOptions,
-  ): Promise<ObserveResult> {
+  async #cancel(registration: Registration, path: string, options: RequestOptions): Promise<ObserveResult> {
     const observation = this.#observations.byPath(registration.endpointName, path);
+    const wished = this.dropWish(registration.endpointName, path);
     if (observation === undefined) {
+      if (wished !== undefined) return wished;
       return {
         outcome: inWords('NOT_FOUND', `${path} is not observed`),
         observation: undefined,
@@ -132,12 +136,8 @@ export class ObserveRequests {
       };
     }
     this.#observations.remove(observation);
-    const request = {
-      method: 'GET',
-      path: uriPath(registration, lwm2mPath),
-      observe: CANCEL,
-      token: observation.token,
-    } as const;
+    const { token } = observation;
+    const request = { ...observedRequest(registration, observation), observe: CANCEL, token } as const;
     const outcome = await this.#endpoint.request(registration.peer, request, options).then(
       (answer) =>
         isSuccess(answer.code)
@@ -151,18 +151,32 @@ export class ObserveRequests {
     return { outcome, observation: undefined, answer: undefined, state: () => this.#stateOf(observation) };
   }
 
-  #resultOf(observation: Observation, answer: CoapResponse): ObserveResult {
+  /** Cancels an observation that no device holds now, without asking one; undefined when there is none. */
+  dropWish(endpointName: string, path: string): ObserveResult | undefined {
+    if (!this.#wishes.remove(endpointName, path)) return undefined;
+    return {
+      outcome: inWords('CHANGED', 'CANCELLED: the device did not have it'),
+      observation: undefined,
+      answer: undefined,
+      state: () => [observationTombstone(this.#outbox, { endpointName, path })],
+    };
+  }
+
+  #resultOf(registration: Registration, observation: Observation, answer: CoapResponse): ObserveResult {
     const refused = !isSuccess(answer.code);
-    const state = () => this.#stateOf(observation);
+    const read = refused ? undefined : this.#read(registration, observation, answer);
+    const state = () => [...this.#stateOf(observation), ...this.#besides(observation, answer, read)];
+    const outcome = read?.outcome ?? deviceRefusal(answer.code, answer.payload);
+    const valueTimestampMs = read?.valueTimestampMs;
+    const timed = valueTimestampMs === undefined ? {} : { valueTimestampMs };
     // Without an Observe option the device answered a plain read: there is no relation (RFC 7641 §4.1).
     if (refused || answer.observe === undefined) {
       this.#observations.remove(observation);
-      const outcome = refused ? deviceRefusal(answer.code, answer.payload) : this.#valueOf(observation, answer);
-      return { outcome, observation: undefined, answer, state };
+      return { outcome, ...timed, observation: undefined, answer, state };
     }
     // The registration may have ended meanwhile, and its observations with it.
     const current = this.#observations.holds(observation) ? observation : undefined;
-    return { outcome: this.#valueOf(observation, answer), observation: current, answer, state };
+    return { outcome, ...timed, observation: current, answer, state };
   }
 
   /** Nothing when the path is another observation's by now: the key is that one's, and so is what stands under it. */
@@ -199,12 +213,21 @@ export class ObserveRequests {
     return await running;
   }
 
-  #valueOf(observation: Observation, answer: CoapResponse): Outcome {
+  #read(registration: Registration, { lwm2mPath, composite }: Observation, answer: CoapResponse): ReadAnswer {
+    const reader = readerFor(this.#models, registration);
     try {
-      return { code: codeName(answer.code), body: readBody(answer, observation.lwm2mPath, this.#models) };
+      if (composite !== undefined) return compositeAnswer(answer, composite.paths, reader, this.#now());
+      return readAnswer(answer, lwm2mPath, reader, this.#now());
     } catch (error) {
-      return unreadableAnswer(error);
+      return { outcome: unreadableAnswer(error) };
     }
+  }
+
+  /** What the reply has no place for becomes records, as if it had come in a notification. */
+  #besides(observation: Observation, { observe }: CoapResponse, read: ReadAnswer | undefined): OutgoingRecord[] {
+    if (read?.beside === undefined) return [];
+    const at = { path: recordPath(observation), nowMs: this.#now(), sequence: sequenceOf(observe, 0) };
+    return this.#values.ofContent(observation, read.beside, at);
   }
 
   /** Back to what was before, unless the registration or another request has changed it since. */

@@ -1,224 +1,129 @@
-import { PlatformError } from '../../common/errors.ts';
-import { attributeSegments, parseAttributes } from '../../lwm2m/attributes.ts';
+import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import type { CoapEndpoint, CoapResponse, OutgoingRequest } from '../../lwm2m/coap/endpoint.ts';
-import { decodeContent, encodeContent } from '../../lwm2m/content/codec.ts';
-import { CONTENT_FORMATS } from '../../lwm2m/content/content-formats.ts';
-import { formatLinkFormat, parseLinkFormat } from '../../lwm2m/link-format.ts';
 import type { ObjectModels } from '../../lwm2m/model/object-models.ts';
-import { formatPath, type Lwm2mPath, parsePath, pathLevel, pathSegments } from '../../lwm2m/path.ts';
-import type {
-  AvroContentFormat,
-  AvroRecords,
-  AvroRequestPayload,
-  AvroResponsePayload,
-} from '../../schemas/generated/records.ts';
-import { instanceFromAvro, nodeOfWrite, nodeToAvro } from '../bridge/avro-nodes.ts';
+import { type Lwm2mPath, parsePath } from '../../lwm2m/path.ts';
+import type { AvroRequestPayload } from '../../schemas/generated/records.ts';
 import type { Registration } from '../registration/registration.ts';
+import { compositeAnswer, createAnswer, discoverAnswer, type ReadAnswer, type Reader, readAnswer } from './answers.ts';
+import { fetchRequest, parseCompositePaths, writeCompositeRequest } from './composite.ts';
+import { formatFor } from './content-negotiation.ts';
+import { namePrefix, uriPath } from './node-paths.ts';
 import { codeName, deviceRefusal, inWords, isSuccess, type Outcome, unreadableAnswer } from './outcome.ts';
+import { bodyOf, plainRequest } from './plain-requests.ts';
+import { READ, type ValueRecords } from './value-records.ts';
 
-/** Content format numbers of the Avro symbols. */
-const FORMAT_NUMBERS: Readonly<Record<AvroContentFormat, number>> = {
-  TLV: CONTENT_FORMATS.TLV.number,
-  JSON_CODE: CONTENT_FORMATS.JSON.number,
-  TEXT_CODE: CONTENT_FORMATS.TEXT.number,
-  OPAQUE_CODE: CONTENT_FORMATS.OPAQUE.number,
-  LINK_CODE: CONTENT_FORMATS.LINK.number,
-  CBOR: CONTENT_FORMATS.CBOR.number,
-  SENML_JSON: CONTENT_FORMATS.SENML_JSON.number,
-  SENML_CBOR: CONTENT_FORMATS.SENML_CBOR.number,
-  LWM2M_CBOR: CONTENT_FORMATS.LWM2M_CBOR.number,
-  AUTO: CONTENT_FORMATS.TLV.number,
-};
-
-export function formatNumber(symbol: AvroContentFormat): number {
-  return FORMAT_NUMBERS[symbol];
-}
-
-/** Uri-Path of an LwM2M path on a device, under the root path it announced. */
-export function uriPath(registration: Pick<Registration, 'rootPath'>, path: Lwm2mPath): string[] {
-  const root = registration.rootPath.split('/').filter((segment) => segment !== '');
-  return [...root, ...pathSegments(path)];
-}
-
-/**
- * The value a device sent, as the records carry it. Throws LWM2M_CONTENT and its like.
- * @param pathText the path once more, from a caller that keeps it written out
- */
-export function readBody(
-  answer: { readonly contentFormat?: number | undefined; readonly payload: Buffer },
-  path: Lwm2mPath,
-  models: ObjectModels,
-  pathText: string = formatPath(path),
-): NonNullable<AvroResponsePayload['body']> {
-  const node = decodeContent(answer.contentFormat, answer.payload, path, models);
-  return { 'io.zeelos.leshan.avro.response.AvroReadResponseBody': { content: nodeToAvro(node, pathText) } };
-}
+export { uriPath } from './node-paths.ts';
 
 export interface RequestOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
 
-/** A command of which everything is known but the device's address and root path. */
+/** A command of which everything is known but the device's address. */
 export interface PreparedRequest {
   readonly payload: AvroRequestPayload;
+  /** The root for a composite operation. */
   readonly path: Lwm2mPath;
+  /** What a composite read asks for. */
+  readonly paths: readonly Lwm2mPath[];
   readonly request: Omit<OutgoingRequest, 'path'>;
+  readonly ticket: string;
+}
+
+export interface OperationResult {
+  readonly outcome: Outcome;
+  /** When the value in the outcome was taken, if the device said so. */
+  readonly valueTimestampMs?: number;
+  /** To be committed with whatever tells of the outcome: values that it has no place for. */
+  readonly state?: () => readonly OutgoingRecord[];
+}
+
+export interface DeviceRequestsOptions {
+  readonly endpoint: Pick<CoapEndpoint, 'request'>;
+  readonly models: ObjectModels;
+  readonly values: ValueRecords;
+  readonly now: () => number;
+}
+
+const NO_PATHS: readonly Lwm2mPath[] = [];
+const REQUEST = 'io.zeelos.leshan.avro.request';
+
+/** What the content of a device is read with: the models in the versions that it has. */
+export function readerFor(
+  models: ObjectModels,
+  registration: Pick<Registration, 'objectVersions' | 'rootPath'>,
+): Reader {
+  return { models: models.withVersions(registration.objectVersions), prefix: namePrefix(registration) };
 }
 
 /** The operations on a device but those of observation. A bad request throws; what the device answers becomes an outcome. */
 export class DeviceRequests {
-  readonly #endpoint: Pick<CoapEndpoint, 'request'>;
-  readonly #models: ObjectModels;
+  readonly #o: DeviceRequestsOptions;
 
-  constructor(endpoint: Pick<CoapEndpoint, 'request'>, models: ObjectModels) {
-    this.#endpoint = endpoint;
-    this.#models = models;
+  constructor(options: DeviceRequestsOptions) {
+    this.#o = options;
   }
 
   /** Throws what the requester did wrong: LWM2M_PATH, LWM2M_REQUEST, LWM2M_ATTRIBUTES, LWM2M_CONTENT, LWM2M_CONTENT_FORMAT. */
-  prepare(payload: AvroRequestPayload): PreparedRequest {
+  prepare(payload: AvroRequestPayload, registration: Registration, ticket: string): PreparedRequest {
+    if (payload.kind === 'readComposite') {
+      const paths = parseCompositePaths(bodyOf(payload, `${REQUEST}.AvroReadCompositeRequest`).paths);
+      const format = formatFor(payload.contentFormat, registration, 'composite');
+      const request = fetchRequest(paths, format, namePrefix(registration));
+      return { payload, path: {}, paths, request, ticket };
+    }
+    if (payload.kind === 'writeComposite') {
+      const { nodes } = bodyOf(payload, `${REQUEST}.AvroWriteCompositeRequest`);
+      const format = formatFor(payload.contentFormat, registration, 'composite');
+      const request = writeCompositeRequest(nodes, format, namePrefix(registration));
+      return { payload, path: {}, paths: NO_PATHS, request, ticket };
+    }
     const path = parsePath(payload.path);
-    return { payload, path, request: this.#requestOf(payload, path) };
+    return { payload, path, paths: NO_PATHS, request: plainRequest(payload, path, registration), ticket };
   }
 
-  async run(
-    registration: Registration,
-    { payload, path, request }: PreparedRequest,
-    options: RequestOptions,
-  ): Promise<Outcome> {
-    const addressed = { ...request, path: uriPath(registration, path) };
-    const answer = await this.#endpoint.request(registration.peer, addressed, options);
-    if (!isSuccess(answer.code)) return deviceRefusal(answer.code, answer.payload);
-    return this.#outcomeOf(payload, path, answer);
+  async run(registration: Registration, prepared: PreparedRequest, options: RequestOptions): Promise<OperationResult> {
+    const addressed = { ...prepared.request, path: uriPath(registration, prepared.path) };
+    const answer = await this.#o.endpoint.request(registration.peer, addressed, options);
+    if (!isSuccess(answer.code)) return { outcome: deviceRefusal(answer.code, answer.payload) };
+    try {
+      return this.#resultOf(registration, prepared, answer);
+    } catch (error) {
+      return { outcome: unreadableAnswer(error) };
+    }
   }
 
-  #requestOf(payload: AvroRequestPayload, path: Lwm2mPath): Omit<OutgoingRequest, 'path'> {
-    const format = FORMAT_NUMBERS[payload.contentFormat];
-    const level = pathLevel(path);
-    if (level === 'root') throw new PlatformError('LWM2M_REQUEST', `${payload.kind} needs a path below /`);
+  #resultOf(registration: Registration, prepared: PreparedRequest, answer: CoapResponse): OperationResult {
+    const { payload, path, paths } = prepared;
+    const reader = readerFor(this.#o.models, registration);
+    const nowMs = this.#o.now();
     switch (payload.kind) {
       case 'read':
-        return { method: 'GET', accept: format };
-      case 'discover':
-        requireLevel('discover', path, level !== 'resourceInstance', 'an object, an instance or a resource');
-        return { method: 'GET', accept: CONTENT_FORMATS.LINK.number };
-      case 'delete':
-        requireLevel('delete', path, level === 'instance', 'an object instance');
-        return { method: 'DELETE' };
-      case 'write':
-        return writeRequest(payload, path, format);
-      case 'writeAttributes':
-        return { method: 'PUT', query: attributesQuery(payload) };
-      case 'execute':
-        return executeRequest(payload, path);
-      case 'create':
-        return createRequest(payload, path, format);
+        return this.#withBeside(registration, prepared, readAnswer(answer, path, reader, nowMs), nowMs);
       case 'readComposite':
-      case 'writeComposite':
-        throw new PlatformError('LWM2M_REQUEST', `${payload.kind} is not served`);
-      case 'observe':
-      case 'observeCancel':
-      case 'observeComposite':
-      case 'cancel':
-        throw new PlatformError('INTERNAL', `${payload.kind} is no plain request`);
-    }
-  }
-
-  #outcomeOf(payload: AvroRequestPayload, path: Lwm2mPath, answer: CoapResponse): Outcome {
-    const code = codeName(answer.code);
-    try {
-      switch (payload.kind) {
-        case 'read':
-          return { code, body: readBody(answer, path, this.#models) };
-        case 'discover':
-          return { code, body: discoverBody(answer) };
-        case 'create':
-          return { code, body: createBody(payload, path, answer) };
-        default:
-          return inWords(code);
+        return this.#withBeside(registration, prepared, compositeAnswer(answer, paths, reader, nowMs), nowMs);
+      case 'discover':
+        return { outcome: discoverAnswer(answer, registration) };
+      case 'create': {
+        const { id } = bodyOf(payload, `${REQUEST}.AvroCreateRequest`).instance;
+        return { outcome: createAnswer(answer, registration, path, id) };
       }
-    } catch (error) {
-      return unreadableAnswer(error);
+      default:
+        return { outcome: inWords(codeName(answer.code)) };
     }
   }
-}
 
-const REQUEST = 'io.zeelos.leshan.avro.request';
-
-/** The body that the operation needs. Throws LWM2M_REQUEST when the request has none or another's. */
-function bodyOf<N extends `${typeof REQUEST}.${string}` & keyof AvroRecords>(
-  payload: AvroRequestPayload,
-  name: N,
-): AvroRecords[N] {
-  const body = payload.body as Partial<AvroRecords> | null | undefined;
-  const value = body?.[name];
-  if (value === undefined) throw new PlatformError('LWM2M_REQUEST', `${payload.kind} needs a body of ${name}`);
-  return value as AvroRecords[N];
-}
-
-function requireLevel(kind: string, path: Lwm2mPath, holds: boolean, wanted: string): void {
-  if (!holds) throw new PlatformError('LWM2M_REQUEST', `${kind} needs a path of ${wanted}, not ${formatPath(path)}`);
-}
-
-const WRITABLE_LEVELS = {
-  object: 'object',
-  instance: 'instance',
-  resource: 'resource',
-  resourceInstance: 'resource',
-  root: undefined,
-} as const;
-
-function writeRequest(payload: AvroRequestPayload, path: Lwm2mPath, format: number): Omit<OutgoingRequest, 'path'> {
-  const { mode, node } = bodyOf(payload, `${REQUEST}.AvroWriteRequest`);
-  const content = nodeOfWrite(node);
-  if (content.kind !== WRITABLE_LEVELS[pathLevel(path)]) {
-    throw new PlatformError('LWM2M_REQUEST', `${formatPath(path)} takes no ${content.kind}`);
+  /** The reply has room for one value of a path: older ones and faults become records of the observations, under its ticket. */
+  #withBeside(
+    { endpointName }: Registration,
+    { payload, ticket }: PreparedRequest,
+    { outcome, valueTimestampMs, beside }: ReadAnswer,
+    nowMs: number,
+  ): OperationResult {
+    const timed = valueTimestampMs === undefined ? {} : { valueTimestampMs };
+    if (beside === undefined) return { outcome, ...timed };
+    const owner = { endpointName, observationId: READ, ticket };
+    const at = { path: payload.path, nowMs, sequence: undefined };
+    return { outcome, ...timed, state: () => this.#o.values.ofContent(owner, beside, at) };
   }
-  const id = path.resourceInstanceId ?? path.resourceId ?? path.instanceId ?? path.objectId;
-  if (content.id !== id) {
-    throw new PlatformError('LWM2M_REQUEST', `id ${content.id} in the body is not that of ${formatPath(path)}`);
-  }
-  // POST on a resource is Execute (OMA LwM2M Core 1.0.2 §5.4): an update there would run something.
-  requireLevel('write in mode UPDATE', path, mode === 'REPLACE' || path.resourceId === undefined, 'an instance');
-  return {
-    method: mode === 'REPLACE' ? 'PUT' : 'POST',
-    contentFormat: format,
-    payload: encodeContent(format, content, path),
-  };
-}
-
-function executeRequest(payload: AvroRequestPayload, path: Lwm2mPath): Omit<OutgoingRequest, 'path'> {
-  requireLevel('execute', path, path.resourceId !== undefined && path.resourceInstanceId === undefined, 'a resource');
-  const { parameters } = bodyOf(payload, `${REQUEST}.AvroExecuteRequest`);
-  if (parameters === '') return { method: 'POST' };
-  return { method: 'POST', contentFormat: CONTENT_FORMATS.TEXT.number, payload: Buffer.from(parameters, 'utf8') };
-}
-
-function createRequest(payload: AvroRequestPayload, path: Lwm2mPath, format: number): Omit<OutgoingRequest, 'path'> {
-  requireLevel('create', path, path.objectId !== undefined && path.instanceId === undefined, 'an object');
-  const { instance } = bodyOf(payload, `${REQUEST}.AvroCreateRequest`);
-  const node = { kind: 'object', id: path.objectId!, instances: [instanceFromAvro(instance)] } as const;
-  return { method: 'POST', contentFormat: format, payload: encodeContent(format, node, path) };
-}
-
-function attributesQuery(payload: AvroRequestPayload): string[] {
-  const { observeSpec } = bodyOf(payload, `${REQUEST}.AvroWriteAttributesRequest`);
-  return attributeSegments(parseAttributes(observeSpec));
-}
-
-function discoverBody(answer: CoapResponse): NonNullable<Outcome['body']> {
-  const links = parseLinkFormat(answer.payload.toString('utf8'));
-  const objectLinks = `[${links.map((link) => formatLinkFormat([link])).join(', ')}]`;
-  return { 'io.zeelos.leshan.avro.response.AvroDiscoverResponse': { objectLinks } };
-}
-
-/** Leshan answers without Location-Path where the request chose the instance id. */
-function createBody(payload: AvroRequestPayload, path: Lwm2mPath, answer: CoapResponse): NonNullable<Outcome['body']> {
-  const { instance } = bodyOf(payload, `${REQUEST}.AvroCreateRequest`);
-  const location =
-    answer.locationPath.length > 0
-      ? `/${answer.locationPath.join('/')}`
-      : formatPath({ ...path, instanceId: instance.id });
-  return { 'io.zeelos.leshan.avro.response.AvroCreateResponse': { location } };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { hasCode } from '../../../../common/errors.ts';
 import type { Lwm2mNode, ResourceValue } from '../../../../lwm2m/content/node.ts';
-import { instanceFromAvro, nodeOfWrite, nodeToAvro } from '../../../../lwm2m-server/bridge/avro-nodes.ts';
+import { instanceFromAvro, nodeFromAvro, nodeToAvro } from '../../../../lwm2m-server/bridge/avro-nodes.ts';
 import { avroType } from '../../../../schemas/avro-types.ts';
 import type { AvroReadResponseBody, AvroResource, AvroWriteRequest } from '../../../../schemas/generated/records.ts';
 
@@ -43,7 +43,7 @@ const single = (type: AvroResource['type'], value: AvroResource['value'], id = 1
 
 function refused(node: AvroWriteRequest['node']): void {
   assert.throws(
-    () => nodeOfWrite(node),
+    () => nodeFromAvro(node),
     (error) => hasCode(error, 'LWM2M_REQUEST'),
   );
 }
@@ -54,7 +54,7 @@ describe('lwm2m-server/bridge/avro-nodes', () => {
       const node: Lwm2mNode = { kind: 'resource', id: 1, value };
       const written = nodeToAvro(node, '/1/0/1');
       assert.deepEqual(written, { [SINGLE]: single(value.type, avro) });
-      assert.deepEqual(nodeOfWrite(overTheWire(written) as AvroWriteRequest['node']), node);
+      assert.deepEqual(nodeFromAvro(overTheWire(written) as AvroWriteRequest['node']), node);
     }
   });
 
@@ -100,13 +100,13 @@ describe('lwm2m-server/bridge/avro-nodes', () => {
       },
     });
     assert.deepEqual(second, { id: 4, kind: 'INSTANCE', resources: [], multipleResources: null });
-    const back = nodeOfWrite(overTheWire(avro) as AvroWriteRequest['node']);
+    const back = nodeFromAvro(overTheWire(avro) as AvroWriteRequest['node']);
     assert.deepEqual(back.kind === 'object' && back.instances[0]!.resources.map(({ id }) => id), [0, 6]);
   });
 
   it('takes numbers as producers write them by hand: a long for FLOAT, a whole double for INTEGER', () => {
     const valueTaken = (type: AvroResource['type'], value: AvroResource['value']) => {
-      const node = nodeOfWrite({ [SINGLE]: single(type, value) });
+      const node = nodeFromAvro({ [SINGLE]: single(type, value) });
       return node.kind === 'resource' ? node.value.value : undefined;
     };
     assert.equal(valueTaken('FLOAT', { long: 3 }), 3);
@@ -160,7 +160,7 @@ describe('lwm2m-server/bridge/avro-nodes', () => {
   });
 
   it('takes an instance of a writer that leaves out the multiple resources', () => {
-    const node = nodeOfWrite({ [INSTANCE]: { id: 0, kind: 'INSTANCE', resources: [single('INTEGER', { long: 1 })] } });
+    const node = nodeFromAvro({ [INSTANCE]: { id: 0, kind: 'INSTANCE', resources: [single('INTEGER', { long: 1 })] } });
     assert.equal(node.kind === 'instance' && node.resources.length, 1);
   });
 });
