@@ -26,6 +26,8 @@ export const SERVER_COUNTERS = {
   sends_shed: 'Send messages answered with 5.03, because Kafka took nothing',
   notifications_ended: 'notifications with an error code, which end their observation',
   notifications_shed: 'notifications left unanswered, because the backlog was full or the record was not committed',
+  model_version_mismatch:
+    'values read with a model that is older than the version their device announced, or of another major version; see which to upload',
   commands_received: 'commands taken from the topic',
   commands_repeated: 'commands seen before, not run again',
   commands_undecodable: 'records of the command topic that could not be read, dead-lettered',

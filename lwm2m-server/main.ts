@@ -10,7 +10,6 @@ import { enrol, firstOf, registrySource, snapshotSource } from '../common/schema
 import type { SettingsOf } from '../common/settings.ts';
 import { COAP_COUNTERS } from '../lwm2m/coap/counters.ts';
 import { CoapEndpoint } from '../lwm2m/coap/endpoint.ts';
-import { coreObjectModels } from '../lwm2m/model/core-objects.ts';
 import { TOPICS } from '../schemas/topics.ts';
 import { AnsweredCommands } from './bridge/answered-commands.ts';
 import { CommandIntake } from './bridge/command-intake.ts';
@@ -18,6 +17,7 @@ import { Outbox } from './bridge/outbox.ts';
 import { type RestoreOptions, restoreAnswered, restoreRecorded, restoreState } from './bridge/restore.ts';
 import { exposeCounters, exposeGauge, newServerCounters, SERVER_COUNTERS, type ServerCounters } from './counters.ts';
 import { GatewayServer } from './gateway-server.ts';
+import { openModels } from './models/open-models.ts';
 import { RecordedNotifications } from './observation/recorded-notifications.ts';
 import { Profiles } from './registration/profiles.ts';
 import type { LWM2M_SERVER_SETTINGS } from './settings.ts';
@@ -82,6 +82,8 @@ async function run(settings: Settings, { signal, log }: ServiceContext, closers:
   });
   if (restored === undefined) return;
 
+  const { modelsDir } = settings;
+  const modelStore = await openModels({ modelsDir, uploaded: restored.models, outbox, counters, log });
   let endpoint: CoapEndpoint | undefined;
   const server = new GatewayServer({
     server: { serverId: gatewayId, address: settings.coapAddress, port: settings.coapPort },
@@ -89,7 +91,7 @@ async function run(settings: Settings, { signal, log }: ServiceContext, closers:
       request: (peer, request, options) => endpoint!.request(peer, request, options),
       forget: (peer) => endpoint!.forget(peer),
     },
-    models: coreObjectModels(),
+    models: modelStore.models,
     now: Date.now,
     elapsed: () => performance.now(),
     ...{ outbox, answered, recorded, counters, signal, log },

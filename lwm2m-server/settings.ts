@@ -31,6 +31,11 @@ export const LWM2M_SERVER_SETTINGS = {
       'paths to observe on every device that registers, with commas; * stands for each announced instance, for example /3303/*/5700',
     schema: list.default([]),
   },
+  modelsDir: {
+    about:
+      "folder of object definitions as OMA's XML, subfolders included, read at start over the built-in ones; a checkout of the OMA registry will do",
+    schema: text.optional(),
+  },
   profilesFile: {
     about: 'JSON file that says what is wanted of which devices (docs/profiles.md); read again when it changes',
     schema: text.optional(),

@@ -40,6 +40,7 @@ export interface Servers {
 export interface GatewayOptions {
   readonly observe?: readonly string[];
   readonly profilesFile?: string;
+  readonly modelsDir?: string;
   readonly requestTimeoutMs?: number;
   readonly maxRegistrations?: number;
   /** Serves the REST interface on `restPort`. */
@@ -104,6 +105,7 @@ export class TestGateway {
       restTokenFile: undefined,
       observe: [...(this.#options.observe ?? [])],
       profilesFile: this.#options.profilesFile,
+      modelsDir: this.#options.modelsDir,
       maxRegistrations: this.#options.maxRegistrations ?? 10_000,
       requestTimeoutMs: this.#options.requestTimeoutMs ?? 5_000,
     };
