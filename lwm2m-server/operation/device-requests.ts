@@ -3,6 +3,7 @@ import type { CoapEndpoint, CoapResponse, OutgoingRequest } from '../../lwm2m/co
 import type { ObjectModels } from '../../lwm2m/model/object-models.ts';
 import { type Lwm2mPath, parsePath } from '../../lwm2m/path.ts';
 import type { AvroRequestPayload } from '../../schemas/generated/records.ts';
+import { registrationModels } from '../models/registration-models.ts';
 import type { Registration } from '../registration/registration.ts';
 import { compositeAnswer, createAnswer, discoverAnswer, type ReadAnswer, type Reader, readAnswer } from './answers.ts';
 import { fetchRequest, parseCompositePaths, writeCompositeRequest } from './composite.ts';
@@ -51,9 +52,9 @@ const REQUEST = 'io.zeelos.leshan.avro.request';
 /** What the content of a device is read with: the models in the versions that it has. */
 export function readerFor(
   models: ObjectModels,
-  registration: Pick<Registration, 'objectVersions' | 'rootPath'>,
+  registration: Pick<Registration, 'objectVersions' | 'version' | 'rootPath'>,
 ): Reader {
-  return { models: models.withVersions(registration.objectVersions), prefix: namePrefix(registration) };
+  return { models: registrationModels(models, registration), prefix: namePrefix(registration) };
 }
 
 /** The operations on a device but those of observation. A bad request throws; what the device answers becomes an outcome. */
