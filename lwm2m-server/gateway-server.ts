@@ -21,6 +21,7 @@ import type { RecordedNotifications } from './observation/recorded-notifications
 import { Refusals } from './observation/refusals.ts';
 import { Wishes } from './observation/wishes.ts';
 import { DeviceRequests } from './operation/device-requests.ts';
+import { SEND_PATH, SendInterface } from './operation/send-interface.ts';
 import { ValueRecords } from './operation/value-records.ts';
 import type { Profiles } from './registration/profiles.ts';
 import { REGISTRATION_PATH, RegistrationInterface } from './registration/registration-interface.ts';
@@ -64,6 +65,7 @@ export class GatewayServer {
   readonly #o: GatewayServerOptions;
   readonly #registration: RegistrationInterface;
   readonly #notifications: Notifications;
+  readonly #send: SendInterface;
   readonly #desired: DesiredObservations;
   readonly #wishes: Wishes;
   /** Entries of the state topic that belong to nothing. */
@@ -88,6 +90,7 @@ export class GatewayServer {
     this.#wishes = wishes;
     const values = new ValueRecords({ ...shared, events });
     const observe = new ObserveRequests({ ...shared, wishes, endpoint, models, outbox, values });
+    this.#send = new SendInterface({ ...shared, values });
     this.#notifications = new Notifications({ ...shared, wishes, refusals, values });
     this.#desired = new DesiredObservations({
       ...shared,
@@ -123,6 +126,7 @@ export class GatewayServer {
   onRequest(request: CoapRequest, respond: Respond): void {
     if (this.#o.signal.aborted) respond({ code: '5.03' });
     else if (request.path[0] === REGISTRATION_PATH) this.#registration.handle(request, respond);
+    else if (request.path[0] === SEND_PATH) this.#send.handle(request, respond);
     else respond({ code: '4.04' });
   }
 
@@ -153,6 +157,7 @@ export class GatewayServer {
   tick(): void {
     try {
       this.#registration.tick();
+      this.#send.tick();
       if (++this.#ticks % PROFILES_EVERY_TICKS === 0 && this.#o.profiles.reload()) this.#desired.ensureAll();
     } catch (error) {
       this.#o.log.error({ err: error }, 'a fault while looking at lifetimes');

@@ -10,6 +10,7 @@ import { nodeToAvro } from '../bridge/avro-nodes.ts';
 import type { Outbox } from '../bridge/outbox.ts';
 import { observationTombstone } from '../bridge/state-entries.ts';
 import type { ServerCounter, ServerCounters } from '../counters.ts';
+import { registrationModels } from '../models/registration-models.ts';
 import { mayCarryTime } from '../operation/answers.ts';
 import type { OperationResult } from '../operation/device-requests.ts';
 import { namePrefix } from '../operation/node-paths.ts';
@@ -130,7 +131,7 @@ export class Notifications {
     { code, contentFormat, payload }: CoapNotification,
   ): AvroResponsePayload {
     try {
-      const models = this.#o.models.withVersions(registration.objectVersions);
+      const models = registrationModels(this.#o.models, registration);
       const node = decodeContent(contentFormat, payload, observation.lwm2mPath, models, namePrefix(registration));
       const body = { [READ_BODY]: { content: nodeToAvro(node, observation.path) } };
       return { code: codeName(code), kind: 'observe', body };
@@ -163,7 +164,7 @@ export class Notifications {
     { contentFormat, payload }: CoapNotification,
     nowMs: number,
   ): TimedContent {
-    const models = this.#o.models.withVersions(registration.objectVersions);
+    const models = registrationModels(this.#o.models, registration);
     const prefix = namePrefix(registration);
     if (composite === undefined) return decodeTimedContent(contentFormat, payload, lwm2mPath, models, nowMs, prefix);
     return decodeComposite(contentFormat, payload, composite.paths, models, nowMs, prefix);

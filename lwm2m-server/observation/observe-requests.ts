@@ -7,9 +7,9 @@ import type { ObjectModels } from '../../lwm2m/model/object-models.ts';
 import { formatPath, parsePath } from '../../lwm2m/path.ts';
 import type { Outbox } from '../bridge/outbox.ts';
 import { observationEntry, observationTombstone } from '../bridge/state-entries.ts';
-import { compositeAnswer, type ReadAnswer, readAnswer } from '../operation/answers.ts';
+import { compositeAnswer, type ReadAnswer, readAnswer, readerFor } from '../operation/answers.ts';
 import { compositeKey, isCompositeKey } from '../operation/composite.ts';
-import { type RequestOptions, readerFor } from '../operation/device-requests.ts';
+import type { RequestOptions } from '../operation/device-requests.ts';
 import {
   codeName,
   deviceRefusal,

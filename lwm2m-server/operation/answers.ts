@@ -1,6 +1,5 @@
 import { PlatformError } from '../../common/errors.ts';
 import type { CoapResponse } from '../../lwm2m/coap/endpoint.ts';
-import { decodeContent } from '../../lwm2m/content/codec.ts';
 import { CONTENT_FORMATS } from '../../lwm2m/content/content-formats.ts';
 import {
   carriesTime,
@@ -10,12 +9,14 @@ import {
   type TimedNode,
 } from '../../lwm2m/content/timed-content.ts';
 import { formatLinkFormat, parseLinkFormat } from '../../lwm2m/link-format.ts';
-import type { ModelLookup } from '../../lwm2m/model/object-models.ts';
+import type { ModelLookup, ObjectModels } from '../../lwm2m/model/object-models.ts';
 import { formatPath, type Lwm2mPath } from '../../lwm2m/path.ts';
 import type { AvroCompositeNode, AvroResponsePayload } from '../../schemas/generated/records.ts';
 import { nodeToAvro } from '../bridge/avro-nodes.ts';
+import { decodeDeviceContent } from '../models/device-content.ts';
+import { registrationModels } from '../models/registration-models.ts';
 import type { Registration } from '../registration/registration.ts';
-import { belowRoot } from './node-paths.ts';
+import { belowRoot, namePrefix } from './node-paths.ts';
 import { codeName, inWords, type Outcome } from './outcome.ts';
 import { assertRecordable } from './value-records.ts';
 
@@ -31,6 +32,10 @@ export interface Reader {
   readonly models: ModelLookup;
   /** What stands before the names of its values. */
   readonly prefix: string;
+}
+
+export function readerFor(models: ObjectModels, registration: Registration): Reader {
+  return { models: registrationModels(models, registration), prefix: namePrefix(registration) };
 }
 
 /** What a device answered to a read or an observe. */
@@ -57,7 +62,7 @@ export function readBody(
   { models, prefix }: Reader,
   pathText: string = formatPath(path),
 ): NonNullable<AvroResponsePayload['body']> {
-  const node = decodeContent(answer.contentFormat, answer.payload, path, models, prefix);
+  const node = decodeDeviceContent(answer.contentFormat, answer.payload, path, models, prefix);
   return { [READ_BODY]: { content: nodeToAvro(node, pathText) } };
 }
 

@@ -3,9 +3,8 @@ import type { CoapEndpoint, CoapResponse, OutgoingRequest } from '../../lwm2m/co
 import type { ObjectModels } from '../../lwm2m/model/object-models.ts';
 import { type Lwm2mPath, parsePath } from '../../lwm2m/path.ts';
 import type { AvroRequestPayload } from '../../schemas/generated/records.ts';
-import { registrationModels } from '../models/registration-models.ts';
 import type { Registration } from '../registration/registration.ts';
-import { compositeAnswer, createAnswer, discoverAnswer, type ReadAnswer, type Reader, readAnswer } from './answers.ts';
+import { compositeAnswer, createAnswer, discoverAnswer, type ReadAnswer, readAnswer, readerFor } from './answers.ts';
 import { fetchRequest, parseCompositePaths, writeCompositeRequest } from './composite.ts';
 import { formatFor } from './content-negotiation.ts';
 import { namePrefix, uriPath } from './node-paths.ts';
@@ -48,14 +47,6 @@ export interface DeviceRequestsOptions {
 
 const NO_PATHS: readonly Lwm2mPath[] = [];
 const REQUEST = 'io.zeelos.leshan.avro.request';
-
-/** What the content of a device is read with: the models in the versions that it has. */
-export function readerFor(
-  models: ObjectModels,
-  registration: Pick<Registration, 'objectVersions' | 'version' | 'rootPath'>,
-): Reader {
-  return { models: registrationModels(models, registration), prefix: namePrefix(registration) };
-}
 
 /** The operations on a device but those of observation. A bad request throws; what the device answers becomes an outcome. */
 export class DeviceRequests {

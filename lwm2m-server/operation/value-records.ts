@@ -87,7 +87,10 @@ export class ValueRecords {
     const pathText = formatPath(path);
     const body = { 'io.zeelos.leshan.avro.response.AvroReadResponseBody': { content: nodeToAvro(node, pathText) } };
     const rep: AvroResponsePayload = { code: 'CONTENT', kind: 'observe', body };
-    return this.#make(owner, pathText, rep, { ...o, nowMs: timestampMs ?? o.nowMs });
+    if (timestampMs === undefined) return this.#make(owner, pathText, rep, o);
+    // Sent again under another message id, after a 5.03, a value with a time of its own must be the same point.
+    const sequence = owner.observationId === SENT ? undefined : o.sequence;
+    return this.#make(owner, pathText, rep, { ...o, nowMs: timestampMs, sequence });
   }
 
   #faultRecord(owner: ValueOwner, faults: readonly PlatformError[], o: ValueOptions): OutgoingRecord {
