@@ -2,7 +2,6 @@ import { isRetriable, type PlatformError } from '../../common/errors.ts';
 import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import type { Log } from '../../common/log.ts';
 import type { CoapNotification } from '../../lwm2m/coap/endpoint.ts';
-import { decodeContent } from '../../lwm2m/content/codec.ts';
 import { decodeComposite, decodeTimedContent, type TimedContent } from '../../lwm2m/content/timed-content.ts';
 import type { ObjectModels } from '../../lwm2m/model/object-models.ts';
 import type { AvroResponseObserve, AvroResponsePayload } from '../../schemas/generated/records.ts';
@@ -10,6 +9,7 @@ import { nodeToAvro } from '../bridge/avro-nodes.ts';
 import type { Outbox } from '../bridge/outbox.ts';
 import { observationTombstone } from '../bridge/state-entries.ts';
 import type { ServerCounter, ServerCounters } from '../counters.ts';
+import { decodeDeviceContent } from '../models/device-content.ts';
 import { registrationModels } from '../models/registration-models.ts';
 import { mayCarryTime } from '../operation/answers.ts';
 import type { OperationResult } from '../operation/device-requests.ts';
@@ -132,7 +132,7 @@ export class Notifications {
   ): AvroResponsePayload {
     try {
       const models = registrationModels(this.#o.models, registration);
-      const node = decodeContent(contentFormat, payload, observation.lwm2mPath, models, namePrefix(registration));
+      const node = decodeDeviceContent(contentFormat, payload, observation.lwm2mPath, models, namePrefix(registration));
       const body = { [READ_BODY]: { content: nodeToAvro(node, observation.path) } };
       return { code: codeName(code), kind: 'observe', body };
     } catch (error) {
