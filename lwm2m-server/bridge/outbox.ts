@@ -18,12 +18,14 @@ const KEPT_KEYS = 20_000;
 /** Value of a record at most: below what the producer, and Kafka by default, take in one batch. */
 export const MAX_RECORD_BYTES = 800_000;
 
+type Producer = Pick<CommittingProducer, 'append' | 'appendAll' | 'commit' | 'backlog' | 'failingForMs'>;
+
 /**
  * Makes the gateway's records and hands them to the producer, which keeps one order for all: what is appended first is committed first.
  * Everything throws what `CommittingProducer.append` throws, and AVRO_INVALID.
  */
 export class Outbox {
-  readonly #producer: CommittingProducer;
+  readonly #producer: Producer;
   readonly #topics: {
     readonly registrations: string;
     readonly observations: string;
@@ -38,7 +40,7 @@ export class Outbox {
   readonly #state: FrameEncoder<ServerState>;
   readonly #keys = new Map<string, Buffer>();
 
-  constructor(gatewayId: string, snapshot: SchemaSnapshot, producer: CommittingProducer) {
+  constructor(gatewayId: string, snapshot: SchemaSnapshot, producer: Producer) {
     this.#producer = producer;
     const nameOf = (topic: keyof typeof TOPICS) => TOPICS[topic].nameFor(gatewayId);
     this.#topics = {

@@ -51,29 +51,46 @@ export async function restoreState(o: RestoreOptions): Promise<RestoredState> {
     topic,
     onRecord: ({ key, value }) => {
       if (key === null) return;
-      if (value === null) entries.delete(key.toString());
-      else entries.set(key.toString(), value);
+      if (value === null) entries.delete(key.toString('latin1'));
+      else entries.set(key.toString('latin1'), value);
     },
   });
-  const registrations: Registration[] = [];
-  const observations: ObservationState[] = [];
-  const commands: WaitingCommand[] = [];
-  const models: ModelState[] = [];
   const unreadable = new Unreadable(topic, o.log);
+  const restoring = new StateEntries();
   for (const value of entries.values()) {
-    const body = (await unreadable.orElse(() => o.state.decode(value)))?.body;
-    if (body === undefined) continue;
-    if ('io.zeelos.lwm2m.state.RegistrationState' in body)
-      registrations.push(registrationFromState(body['io.zeelos.lwm2m.state.RegistrationState']));
-    else if ('io.zeelos.lwm2m.state.ObservationState' in body)
-      observations.push(body['io.zeelos.lwm2m.state.ObservationState']);
-    else if ('io.zeelos.lwm2m.state.ModelState' in body) models.push(body['io.zeelos.lwm2m.state.ModelState']);
-    else commands.push({ command: body['io.zeelos.lwm2m.state.CommandState'], bytes: value.length, marked: false });
+    await unreadable.orElse(async () => restoring.take(await o.state.decode(value), value.length));
   }
   unreadable.report();
-  // Compaction moves a command that was started behind those that wait for it; it was the first of its endpoint.
-  commands.sort((one, other) => Number(isStarted(other)) - Number(isStarted(one)));
-  return { registrations, observations, commands, models };
+  return restoring.all();
+}
+
+/** Sorts the entries of the state topic by what they are of. */
+export class StateEntries {
+  readonly #registrations: Registration[] = [];
+  readonly #observations: ObservationState[] = [];
+  readonly #commands: WaitingCommand[] = [];
+  readonly #models: ModelState[] = [];
+
+  /** Throws for what we never wrote. */
+  take({ body }: ServerState, bytes: number): void {
+    if ('io.zeelos.lwm2m.state.RegistrationState' in body)
+      this.#registrations.push(registrationFromState(body['io.zeelos.lwm2m.state.RegistrationState']));
+    else if ('io.zeelos.lwm2m.state.ObservationState' in body)
+      this.#observations.push(body['io.zeelos.lwm2m.state.ObservationState']);
+    else if ('io.zeelos.lwm2m.state.ModelState' in body) this.#models.push(body['io.zeelos.lwm2m.state.ModelState']);
+    else this.#commands.push({ command: body['io.zeelos.lwm2m.state.CommandState'], bytes, marked: false });
+  }
+
+  all(): RestoredState {
+    // Compaction moves a command that was started behind those that wait for it; it was the first of its endpoint.
+    this.#commands.sort((one, other) => Number(isStarted(other)) - Number(isStarted(one)));
+    return {
+      registrations: this.#registrations,
+      observations: this.#observations,
+      commands: this.#commands,
+      models: this.#models,
+    };
+  }
 }
 
 function isStarted({ command }: WaitingCommand): boolean {

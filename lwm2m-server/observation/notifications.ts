@@ -93,13 +93,13 @@ export class Notifications {
     notification: CoapNotification,
     sequence: number,
   ): void {
-    const { outbox, counters, values, observations } = this.#o;
+    const { outbox, counters, values } = this.#o;
     const onCommitted = (error?: PlatformError) => this.#settle(notification, error);
     try {
       if (!isSuccess(notification.code)) {
         const record = values.encode(this.#recordOf(observation, this.#endOf(notification), sequence));
-        outbox.appendAll([record, observationTombstone(outbox, observation)], onCommitted);
-        observations.remove(observation);
+        outbox.appendAll([record, ...this.#tombstoneOf(observation)], onCommitted);
+        this.#remove(observation, notification.code);
       } else if (observation.composite !== undefined || mayCarryTime(notification.contentFormat)) {
         outbox.appendAll(this.#timedRecords(observation, registration, notification, sequence), onCommitted);
       } else {
@@ -110,6 +110,19 @@ export class Notifications {
     } catch (error) {
       this.#shed(notification, error);
     }
+  }
+
+  /** What a command started is wanted on, and asked for again at the next registration. */
+  #tombstoneOf(observation: Observation): OutgoingRecord[] {
+    const lasts = this.#o.wishes.lasting([observation]).length > 0;
+    return lasts ? [] : [observationTombstone(this.#o.outbox, observation)];
+  }
+
+  #remove(observation: Observation, code: string): void {
+    const { observations, wishes, refusals } = this.#o;
+    for (const lasting of wishes.lasting([observation])) wishes.add(observation.endpointName, lasting);
+    refusals.add(observation.endpointName, observation.path, code);
+    observations.remove(observation);
   }
 
   #recordOf(observation: Observation, rep: AvroResponsePayload, sequence: number): AvroResponseObserve {
