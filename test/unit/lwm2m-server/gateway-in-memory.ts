@@ -122,7 +122,7 @@ export class MemoryGateway {
     return {
       code,
       observe,
-      payload,
+      payload: Buffer.from(payload),
       contentFormat: 0,
       locationPath: [],
       token: request.token ?? Buffer.alloc(0),
