@@ -73,7 +73,7 @@ class MapReading implements ContentRecords {
       this.#refuse(key);
       reader.skipNext(1 + ids.length);
     }
-    if (done > 0) return;
+    if (done > 0 || ids.length === 0) return;
     this.#count();
     this.records.push({ path: pathOf(ids), timestampMs: undefined, value: undefined, without: 'container' });
   }

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { type Lwm2mNode, RESOURCE_TYPES, type ResourceType } from '../../lwm2m/content/node.ts';
+import { type Lwm2mNode, RESOURCE_TYPES, type ResourceType, type ResourceValue } from '../../lwm2m/content/node.ts';
 import { CORE_OBJECTS } from '../../lwm2m/model/core-objects.ts';
 import { defineObject } from '../../lwm2m/model/definition.ts';
 import { ObjectModels } from '../../lwm2m/model/object-models.ts';
+import { formatPath, type Lwm2mPath } from '../../lwm2m/path.ts';
 
 /** The content of a vector file beside this one. */
 export function readVectors<T>(name: string): T {
@@ -61,4 +62,46 @@ export const TEST_MODELS = new ObjectModels([
 /** The resource of the test object that has this type. */
 export function resourceIdOf(type: ResourceType | 'UNSIGNED'): number {
   return type === 'UNSIGNED' ? 100 : RESOURCE_TYPES.indexOf(type);
+}
+
+/** A payload of a format that names its values, and what it holds. */
+export interface RecordVector {
+  readonly name: string;
+  readonly source: string;
+  readonly format: number;
+  readonly path: string; // what is asked for; "/" reads all, resource by resource
+  readonly text?: string;
+  readonly hex?: string;
+  readonly values:
+    | Readonly<Record<string, readonly [ResourceType, unknown]>>
+    | [number, string, ResourceType, unknown][];
+  readonly nowMs?: number;
+  readonly rootPath?: string;
+  readonly models?: false; // read without object models
+  readonly written?: true; // our encoder makes the very same bytes
+}
+
+export function recordPayload({ text, hex }: Pick<RecordVector, 'text' | 'hex'>): Buffer {
+  return text === undefined ? Buffer.from(hex!, 'hex') : Buffer.from(text);
+}
+
+/** The values of a node as rows of path, type and value; bytes as hex, bigints and links as text. */
+export function flatNode(node: Lwm2mNode, path: Lwm2mPath): [string, ResourceType, unknown][] {
+  const at = formatPath(path);
+  switch (node.kind) {
+    case 'object':
+      return node.instances.flatMap((instance) => flatNode(instance, { objectId: node.id, instanceId: instance.id }));
+    case 'instance':
+      return node.resources.flatMap((one) => flatNode(one, { ...path, instanceId: node.id, resourceId: one.id }));
+    case 'multipleResource':
+      return [...node.values].map(([id, value]) => [`${at}/${id}`, value.type, plainValue(value)]);
+    case 'resource':
+      return [[at, node.value.type, plainValue(node.value)]];
+  }
+}
+
+function plainValue({ type, value }: ResourceValue): unknown {
+  if (type === 'OBJLNK') return `${value.objectId}:${value.instanceId}`;
+  if (type === 'OPAQUE') return Buffer.from(value).toString('hex');
+  return typeof value === 'bigint' ? String(value) : value;
 }

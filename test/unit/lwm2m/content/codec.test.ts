@@ -32,15 +32,7 @@ describe('content formats', () => {
   });
 
   it('without a codec, unknown, or not a number are refused', () => {
-    for (const format of [
-      CONTENT_FORMATS.LINK.number,
-      CONTENT_FORMATS.SENML_JSON.number,
-      11543,
-      50,
-      -1,
-      1.5,
-      Number.NaN,
-    ]) {
+    for (const format of [CONTENT_FORMATS.LINK.number, 50, 65_000, -1, 1.5, Number.NaN]) {
       assert.throws(() => read(format, '/3/0/0', 'x'), { code: 'LWM2M_CONTENT_FORMAT' });
       assert.throws(() => encodeContent(format, manufacturer, parsePath('/3/0/0')), { code: 'LWM2M_CONTENT_FORMAT' });
     }
