@@ -6,7 +6,7 @@ import { connectivityMonitoring } from './objects/connectivity-monitoring.ts';
 import { connectivityStatistics } from './objects/connectivity-statistics.ts';
 import { device } from './objects/device.ts';
 import { firmwareUpdate } from './objects/firmware-update.ts';
-import { gateway, gatewayRouting } from './objects/gateway.ts';
+import { gateway, gateway10, gatewayRouting } from './objects/gateway.ts';
 import { IPSO_OBJECTS } from './objects/ipso.ts';
 import { location } from './objects/location.ts';
 import { modbus } from './objects/modbus.ts';
@@ -31,6 +31,7 @@ export const CORE_OBJECTS = [
   binaryAppDataContainer,
   oscore,
   gateway,
+  gateway10,
   gatewayRouting,
   ...IPSO_OBJECTS,
   modbus,

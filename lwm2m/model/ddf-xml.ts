@@ -12,6 +12,9 @@ export const MAX_DDF_BYTES = 2 ** 20;
 const MAX_TAGS = 20_000;
 const MAX_DEPTH = 10;
 
+/** Characters of the parser's own message, which may quote the document. */
+const MAX_QUOTED = 200;
+
 const ENTITY = /&(?!(?:lt|gt|amp|apos|quot|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)/;
 const NUMBERED = /&#(x?)([0-9A-Fa-f]{1,7});/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what XML 1.0 §2.2 forbids
@@ -61,11 +64,12 @@ export function readXml(text: string): XmlElement {
   assertEncoding(xml);
   assertPlain(xml);
   const valid = XMLValidator.validate(xml);
-  if (valid !== true) throw modelFault(`line ${valid.err.line}: no well-formed XML: ${valid.err.msg}`);
+  if (valid !== true)
+    throw modelFault(`line ${valid.err.line}: no well-formed XML: ${valid.err.msg.slice(0, MAX_QUOTED)}`);
   try {
     return PARSER.parse(xml) as XmlElement;
   } catch (error) {
-    throw modelFault(`the XML cannot be read: ${messageOf(error)}`, error);
+    throw modelFault(`the XML cannot be read: ${messageOf(error).slice(0, MAX_QUOTED)}`, error);
   }
 }
 
@@ -109,10 +113,11 @@ function countTags(plain: string, { tags, depth }: { tags: number; depth: number
 
 function endOfMarked(xml: string, at: number): number {
   const close = xml.startsWith('<!--', at) ? '-->' : xml.startsWith('<![CDATA[', at) ? ']]>' : undefined;
-  const line = lineOf(xml, at);
-  if (close === undefined) throw modelFault(`line ${line}: a DOCTYPE or another declaration is refused: remove it`);
+  if (close === undefined) {
+    throw modelFault(`line ${lineOf(xml, at)}: a DOCTYPE or another declaration is refused: remove it`);
+  }
   const end = xml.indexOf(close, at + 4);
-  if (end < 0) throw modelFault(`line ${line}: ${JSON.stringify(close)} is missing`);
+  if (end < 0) throw modelFault(`line ${lineOf(xml, at)}: ${JSON.stringify(close)} is missing`);
   return end + close.length;
 }
 

@@ -51,6 +51,7 @@ const OBJECTS: readonly IpsoObject[] = [
   [3333, 'Time', '1.1', 'One clock', [5506], [5507, 5750, ...QUALITY]],
   [3334, 'Gyrometer', '1.1', 'One gyrometer of up to three axes', [5702], [5703, 5704, 5701, 5508, 5509, 5510, 5511, 5512, 5513, 5605, ...RANGE, 5750, ...TIME, ...QUALITY]],
   [3335, 'Colour', '1.1', 'One colour sensor', [5706], [5701, 5750, ...TIME, ...QUALITY]],
+  [3336, 'Location', '1.1', 'One position on earth, as text', [5514, 5515], [5516, 5705, 5517, 5750, ...TIME, ...QUALITY]],
   [3336, 'Location', '2.0', 'One position on earth', [6051, 6052], [6053, 5705, 5517, 5750, ...TIME, ...QUALITY]],
   [3337, 'Positioner', '1.1', 'One actuator that moves between two ends', [5536], [5537, 5538, ...EXTREMES, 5519, 5520, 5750, ...TIME]],
   [3338, 'Buzzer', '1.1', 'One buzzer', [5850, 5525], [5548, 5521, 5750, ...TIME]],

@@ -67,19 +67,20 @@ describe('the core objects', () => {
 
   for (const [id, digest] of Object.entries(sha256)) {
     it(`object ${id} is as ${source} has it`, () => {
-      const model = coreObjectModels().object(Number(id));
+      const [objectId, version] = id.split('/');
+      const model = coreObjectModels().object(Number(objectId), version);
       assert.ok(model);
       assert.equal(createHash('sha256').update(canonicalLines(model).join('\n')).digest('hex'), digest);
     });
   }
 
   it('are those with a digest and the Modbus object of zeelos, each resource id once and all described', () => {
-    const ids = coreObjectModels().all();
-    assert.deepEqual(
-      ids.map((model) => model.id),
-      [...Object.keys(sha256).map(Number), 26241],
+    const models = coreObjectModels();
+    const keys = CORE_OBJECTS.map(({ id, version }) =>
+      models.object(id)?.version === version ? id : `${id}/${version}`,
     );
-    assert.equal(CORE_OBJECTS.length, ids.length);
+    assert.deepEqual(keys.map(String).sort(), [...Object.keys(sha256), '26241'].sort());
+    assert.equal(models.all().length, keys.length);
     for (const model of CORE_OBJECTS) {
       const resources = [...model.resources.values()];
       assert.ok(model.description !== '' && resources.every((resource) => resource.description !== ''), model.name);
