@@ -31,7 +31,7 @@ async function runBenchPy(o: { server: ServerUnderTest; phase: string; flags: re
     name: o.side,
     'server-cmd': shellLine(server.command),
     'server-log': join(folder, 'server.log'),
-    'server-settle': 2,
+    'server-settle': 1,
     port: ports.coap,
     bootstrap: broker.address,
     'broker-pid': broker.pid,

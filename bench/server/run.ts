@@ -11,7 +11,7 @@ import { ProcessGroup } from './process-group.ts';
 import { summary, tables } from './report.ts';
 import { type Measurement, Results } from './results.ts';
 import type { Side, Surroundings } from './servers.ts';
-import { FULL, type Phase, QUICK, type ServerSettings } from './settings.ts';
+import { type Phase, type ServerSettings, type Sizes, sizesOf } from './settings.ts';
 import { commandsUnderLoad, soak } from './under-load.ts';
 import { Yardstick } from './yardstick.ts';
 
@@ -57,9 +57,9 @@ export async function benchServer(settings: ServerSettings, { signal }: { signal
 
 async function measureAll(surroundings: Surroundings, results: Results, signal: AbortSignal): Promise<void> {
   const { settings } = surroundings;
-  const sizes = settings.quick ? QUICK : FULL;
+  const sizes = sizesOf(settings);
   for (let repeat = 1; repeat <= settings.repeats; repeat++) {
-    for (const step of steps(settings)) {
+    for (const step of steps(settings, sizes)) {
       for (const side of sidesOf(step, settings, repeat)) {
         say(`${repeat}/${settings.repeats} ${side}: ${step.name}`);
         try {
@@ -73,11 +73,10 @@ async function measureAll(surroundings: Surroundings, results: Results, signal: 
   }
 }
 
-function steps({ phases, soak: withSoak, quick }: ServerSettings): Step[] {
-  const { notify: notifications } = quick ? QUICK : FULL;
+function steps({ phases, soak: withSoak }: ServerSettings, sizes: Sizes): Step[] {
   const withRestart = phases.includes('restart');
   const all: Step[] = [
-    ...notifications.devices.map(
+    ...sizes.notify.devices.map(
       (devices): Step => ({
         phase: 'notify',
         name: `confirmable notifications of ${devices} devices`,
@@ -121,7 +120,7 @@ function report(settings: ServerSettings, results: Results): void {
   const [lost, doubled] = [results.sum('ours', 'lost'), results.sum('ours', 'doubled')];
   if (lost !== 0 || doubled !== 0) say(`ours: ${lost} lost, ${doubled} doubled`);
   if (results.failures.length > 0 || lost !== 0 || doubled !== 0) process.exitCode = 1;
-  if (settings.json) process.stdout.write(`${JSON.stringify(summary(results, settings.quick ? QUICK : FULL))}\n`);
+  if (settings.json) process.stdout.write(`${JSON.stringify(summary(results, sizesOf(settings)))}\n`);
 }
 
 function say(text: string): void {

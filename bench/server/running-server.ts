@@ -7,7 +7,7 @@ import { ProcessGroup } from './process-group.ts';
 import type { ServerUnderTest, Surroundings } from './servers.ts';
 
 const STARTS_WITHIN_MS = 120_000;
-const SETTLE_MS = 2_000;
+const SETTLE_MS = 1_000;
 /** CoAP ping: an empty confirmable message (RFC 7252 §4.3). */
 const PING = Buffer.from([0x40, 0x00, 0x12, 0x34]);
 

@@ -28,6 +28,10 @@ export const SERVER_SETTINGS = {
     schema: yesNo.default(false),
     isSwitch: true,
   },
+  seconds: {
+    about: 'length of one measurement of confirmable notifications (3 with --quick)',
+    schema: wholeNumber(1, 600).default(8),
+  },
   repeats: { about: 'how often each is measured, ours and the peer in turn', schema: wholeNumber(1, 20).default(3) },
   quick: {
     about: 'seconds and small fleets only: shows that the harness works, the figures mean nothing',
@@ -62,7 +66,11 @@ export interface Sizes {
   readonly soakSeconds: number;
 }
 
-export const FULL: Sizes = {
+export function sizesOf({ quick, seconds }: ServerSettings): Sizes {
+  return quick ? QUICK : { ...FULL, notify: { ...FULL.notify, seconds } };
+}
+
+const FULL: Sizes = {
   notify: { devices: [100, 1_000, 2_000], seconds: 8, warmupSeconds: 6 },
   non: { perSecond: 40_000, devices: 1_000, seconds: 5 },
   register: { warmup: 2_000, devices: 10_000 },
@@ -72,7 +80,7 @@ export const FULL: Sizes = {
   soakSeconds: 600,
 };
 
-export const QUICK: Sizes = {
+const QUICK: Sizes = {
   notify: { devices: [100, 1_000, 2_000], seconds: 3, warmupSeconds: 1 },
   non: { perSecond: 40_000, devices: 1_000, seconds: 1 },
   register: { warmup: 100, devices: 1_000 },
