@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../common/errors.ts';
-import type { AvroRequestPayload, AvroResponsePayload } from '../../schemas/generated/records.ts';
+import type { AvroRequest, AvroRequestPayload, AvroResponsePayload } from '../../schemas/generated/records.ts';
 
 /** An operation asked for over HTTP: a command like those from Kafka, in the same queue of its device. */
 export interface DeviceCommand {
@@ -32,6 +32,14 @@ export interface SubmittedCommand {
   readonly reply: Promise<CommandReply | undefined>;
 }
 
+/** A command without a reply, whoever asked. */
+export interface ListedCommand {
+  readonly ticket: string;
+  readonly request: AvroRequest;
+  readonly receivedAtMs: number;
+  readonly running: boolean;
+}
+
 /** The way of HTTP requests to devices. */
 export interface DeviceOperations {
   /**
@@ -39,4 +47,7 @@ export interface DeviceOperations {
    * Throws LWM2M_NOT_REGISTERED, COAP_QUEUE_FULL, SHUTTING_DOWN, and KAFKA_… when it cannot be kept.
    */
   submit(command: DeviceCommand): Promise<SubmittedCommand>;
+  /** In the order they run; of one device, or of all. */
+  list(endpointName?: string): readonly ListedCommand[];
+  readonly size: number;
 }

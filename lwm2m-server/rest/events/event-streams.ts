@@ -41,6 +41,8 @@ interface Stream {
   readonly endpointName: string | undefined;
   /** Sequence of the next event to look at. */
   cursor: number;
+  /** It comes back from another run: nobody can tell what it missed, and it is still to be told so. */
+  isLost: boolean;
   /** Since when the client takes nothing. */
   stalledAtMs: number | undefined;
 }
@@ -80,7 +82,7 @@ export class EventStreams {
   open(sink: StreamSink, { endpointName, lastEventId }: StreamWish): () => void {
     if (this.size >= MAX_STREAMS) throw new PlatformError('COAP_QUEUE_FULL', `${MAX_STREAMS} streams are open already`);
     this.#listen();
-    const stream: Stream = { sink, endpointName, cursor: this.#ring.next, stalledAtMs: undefined };
+    const stream: Stream = { sink, endpointName, cursor: this.#ring.next, isLost: false, stalledAtMs: undefined };
     if (endpointName !== undefined) this.#o.traces.start(endpointName, stream);
     this.#streams.add(stream);
     if (lastEventId !== undefined) this.#resume(stream, lastEventId);
@@ -102,7 +104,7 @@ export class EventStreams {
     const match = /^([0-9a-z]{1,32})-(\d{1,15})$/.exec(lastEventId);
     const sequence = match?.[1] === this.#o.run ? Number(match[2]) + 1 : Number.NaN;
     if (sequence <= this.#ring.next) stream.cursor = sequence;
-    else this.#tellGap(stream, null);
+    else stream.isLost = true;
   }
 
   #listen(): void {
@@ -146,6 +148,8 @@ export class EventStreams {
   #feed(stream: Stream): void {
     if (stream.stalledAtMs !== undefined) return;
     const { oldest, next } = this.#ring;
+    if (stream.isLost) this.#tellGap(stream, null);
+    stream.isLost = false;
     if (stream.cursor < oldest) {
       const missed = this.#ring.missedSince(stream.cursor);
       this.missed += missed ?? 0;

@@ -29,6 +29,8 @@ export interface LinkJson {
 export interface DeviceState {
   /** Undefined for a device that is always reachable. */
   sleeping(registration: Registration): boolean | undefined;
+  /** Until when a device in queue mode listens; undefined while it sleeps, and for any other. */
+  awakeUntilMs(registration: Registration): number | undefined;
   /** True behind a secured transport. */
   secure(registration: Registration): boolean;
 }
