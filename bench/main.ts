@@ -3,6 +3,7 @@ import { createLog, type Log } from '../common/log.ts';
 import { parseSettings, type SettingsOf, type SettingsTable, settingsHelp } from '../common/settings.ts';
 import { MEMORY_SETTINGS, memory } from './memory.ts';
 import { NOTIFICATIONS_SETTINGS, notifications } from './notifications.ts';
+import { RESTART_SETTINGS, restart } from './restart.ts';
 import { benchServer } from './server/run.ts';
 import { SERVER_SETTINGS } from './server/settings.ts';
 import { START_SETTINGS, start } from './start.ts';
@@ -33,6 +34,11 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     about: 'time until each server and service of `zeelos up` is ready, and its memory',
     settings: START_SETTINGS,
     run: start,
+  }),
+  restart: benchmark({
+    about: 'time until the LwM2M server is ready with the devices that its state topic holds',
+    settings: RESTART_SETTINGS,
+    run: restart,
   }),
   server: benchmark({
     about: 'the LwM2M server beside a Java peer, with the yardstick; the same as `npm run bench:server`',

@@ -16,6 +16,7 @@ import { CommandIntake } from './bridge/command-intake.ts';
 import { Outbox } from './bridge/outbox.ts';
 import { type RestoreOptions, restoreAnswered, restoreRecorded, restoreState } from './bridge/restore.ts';
 import { exposeCounters, exposeGauge, newServerCounters, SERVER_COUNTERS, type ServerCounters } from './counters.ts';
+import { edgeTopics } from './edge-topics.ts';
 import { GatewayServer } from './gateway-server.ts';
 import { openModels } from './models/open-models.ts';
 import { RecordedNotifications } from './observation/recorded-notifications.ts';
@@ -157,22 +158,6 @@ async function takeCommands(
     log,
   });
 }
-
-function edgeTopics(gatewayId: string) {
-  const rows = Object.values(TOPICS).map((row) => ({
-    topic: row.nameFor(gatewayId),
-    partitions: row.partitions.edge,
-    settings: row.cleanup === 'compact' ? COMPACTED : {},
-  }));
-  return [...rows, { topic: `${TOPICS.requests.nameFor(gatewayId)}.dlq`, partitions: 1 }];
-}
-
-/** Cleaned often enough that a restart reads little more than what lives: small segments, a low share of dead records. */
-const COMPACTED = {
-  'cleanup.policy': 'compact',
-  'segment.bytes': String(16 * 2 ** 20),
-  'min.cleanable.dirty.ratio': '0.2',
-};
 
 function showMetrics(
   health: Health,

@@ -1,0 +1,18 @@
+import { TOPICS } from '../schemas/topics.ts';
+
+/** Cleaned often enough that a restart reads little more than what lives: small segments, a low share of dead records. */
+const COMPACTED = {
+  'cleanup.policy': 'compact',
+  'segment.bytes': String(16 * 2 ** 20),
+  'min.cleanable.dirty.ratio': '0.2',
+};
+
+/** The topics of a gateway as its server makes them. */
+export function edgeTopics(gatewayId: string) {
+  const rows = Object.values(TOPICS).map((row) => ({
+    topic: row.nameFor(gatewayId),
+    partitions: row.partitions.edge,
+    settings: row.cleanup === 'compact' ? COMPACTED : {},
+  }));
+  return [...rows, { topic: `${TOPICS.requests.nameFor(gatewayId)}.dlq`, partitions: 1 }];
+}
