@@ -168,8 +168,15 @@ function child(element: XmlNode, name: string, site: string): XmlNode {
 function text(element: XmlNode, name: string, site: string, fallback?: string): string {
   if (fallback !== undefined && member(element, name) === undefined) return fallback;
   const found = child(element, name, site);
-  const written = typeof found === 'string' ? found : member(found, '#text');
-  if (written === undefined) return '';
-  if (typeof written !== 'string') throw modelFault(`${site}: ${name} must hold text`);
+  const written = textOf(found);
+  if (written === undefined) throw modelFault(`${site}: ${name} holds elements: write text`);
   return withNumberedCharacters(written).replace(/\s+/g, ' ').trim();
+}
+
+/** Undefined when there are elements in it. */
+function textOf(element: XmlNode): string | undefined {
+  if (typeof element === 'string') return element;
+  const names = Object.keys(element).filter((name) => !name.startsWith('@') && name !== '#text');
+  const written = member(element, '#text') ?? '';
+  return names.length > 0 || typeof written !== 'string' ? undefined : written;
 }
