@@ -22,7 +22,14 @@ export interface ContentRecords {
 export interface ReadingContext {
   readonly nowMs: number;
   readonly path: Lwm2mPath; // what was asked for; names of the old JSON may be relative to it
-  readonly rootPath: string; // before all names, "" or "/lwm2m"
+  readonly rootPath: string; // before all names, as `namePrefix` makes it
+}
+
+/** What stands before names: "" for no root path or "/", else "/lwm2m", whatever slashes the root path is given with. */
+export function namePrefix(rootPath: string): string {
+  if (rootPath === '' || rootPath === '/') return '';
+  const end = rootPath.endsWith('/') ? -1 : undefined;
+  return rootPath.startsWith('/') ? rootPath.slice(0, end) : `/${rootPath.slice(0, end)}`;
 }
 
 /** Collects what is wrong, record by record, up to a limit. */
@@ -191,7 +198,7 @@ const LEVELS = ['objectId', 'instanceId', 'resourceId', 'resourceInstanceId'] as
  * Undefined when it is no path.
  */
 export function pathOfName(name: string, rootPath: string): Lwm2mPath | undefined {
-  let at = rootPath !== '' && name.startsWith(rootPath) ? rootPath.length : 0;
+  let at = isBelow(name, rootPath) ? rootPath.length : 0;
   if (name.charCodeAt(at) === SLASH) at++;
   const path: { -readonly [K in keyof Lwm2mPath]: number } = {};
   for (let level = 0; at < name.length; level++) {
@@ -207,4 +214,9 @@ export function pathOfName(name: string, rootPath: string): Lwm2mPath | undefine
     at++;
   }
   return path;
+}
+
+function isBelow(name: string, rootPath: string): boolean {
+  if (rootPath === '' || !name.startsWith(rootPath)) return false;
+  return name.length === rootPath.length || name.charCodeAt(rootPath.length) === SLASH;
 }

@@ -2,7 +2,7 @@ import { PlatformError } from '../../common/errors.ts';
 import type { ModelLookup } from '../model/object-models.ts';
 import { type Lwm2mPath, pathLevel } from '../path.ts';
 import { type ContentFormatName, contentFormatName } from './content-formats.ts';
-import type { ContentRecord, ContentRecords, ReadingContext } from './content-records.ts';
+import { type ContentRecord, type ContentRecords, namePrefix, type ReadingContext } from './content-records.ts';
 import { readLwm2mCbor, writeLwm2mCbor } from './lwm2m-cbor.ts';
 import type { Lwm2mNode, ResourceValue } from './node.ts';
 import { NodeTree } from './node-tree.ts';
@@ -124,7 +124,7 @@ export function decodeNewest(
   rootPath: string,
 ): Lwm2mNode {
   assertReadable(path);
-  const content = read(payload, { nowMs: AFTER_ALL_MS, path, rootPath });
+  const content = read(payload, { nowMs: AFTER_ALL_MS, path, rootPath: namePrefix(rootPath) });
   const records = typedRecords(content, models, (of) => isWithin(of, path));
   const groups = byTime(records);
   const node = groups.length > 1 ? newestNode(groups, content, path, models) : onlyNode(records, content, path, models);
@@ -180,8 +180,9 @@ export function missing(path: Lwm2mPath): never {
 
 /** Writes a node that `assertNodeAt` found to fit its path. Throws LWM2M_CONTENT. */
 export function encodeRecords(name: RecordFormatName, node: Lwm2mNode, path: Lwm2mPath, rootPath: string): Buffer {
-  if (name === 'LWM2M_CBOR') return writeLwm2mCbor([{ node, path }], rootPath);
-  const records = recordsOfNode(node, path, rootPath, undefined);
+  const prefix = namePrefix(rootPath);
+  if (name === 'LWM2M_CBOR') return writeLwm2mCbor([{ node, path }], prefix);
+  const records = recordsOfNode(node, path, prefix, undefined);
   if (name === 'JSON') return writeOldJson(records, path);
   return name === 'SENML_JSON' || name === 'SENML_ETCH_JSON' ? writeSenmlJson(records) : writeSenmlCbor(records);
 }

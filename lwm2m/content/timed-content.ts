@@ -2,7 +2,7 @@ import { PlatformError } from '../../common/errors.ts';
 import type { ModelLookup } from '../model/object-models.ts';
 import { formatPath, type Lwm2mPath, pathLevel, pathSegments } from '../path.ts';
 import { decodeContent } from './codec.ts';
-import type { ContentRecords } from './content-records.ts';
+import { type ContentRecords, namePrefix } from './content-records.ts';
 import { writeLwm2mCbor, writeLwm2mCborPaths } from './lwm2m-cbor.ts';
 import type { Lwm2mNode } from './node.ts';
 import { assertNodeAt } from './node-fit.ts';
@@ -61,7 +61,7 @@ export function decodeTimedContent(
     return { values: [{ path, timestampMs: undefined, node }], faults: [] };
   }
   assertReadable(path);
-  const content = RECORD_READERS[name](payload, { nowMs, path, rootPath });
+  const content = RECORD_READERS[name](payload, { nowMs, path, rootPath: namePrefix(rootPath) });
   const records = typedRecords(content, models, (of) => isWithin(of, path));
   if (records.length === 0 && content.faults.isEmpty) return emptyContent(content, path, models);
   const values: TimedNode[] = [];
@@ -98,7 +98,11 @@ export function decodeComposite(
   nowMs: number,
   rootPath = '',
 ): TimedContent {
-  const content = RECORD_READERS[compositeFormat(contentFormat)](payload, { nowMs, path: {}, rootPath });
+  const content = RECORD_READERS[compositeFormat(contentFormat)](payload, {
+    nowMs,
+    path: {},
+    rootPath: namePrefix(rootPath),
+  });
   const asked = paths && new Set(paths.map(formatPath));
   const records = typedRecords(content, models, (path) => targetOf(path, asked) !== undefined);
   const values: TimedNode[] = [];
@@ -151,17 +155,18 @@ function above({ objectId, instanceId, resourceId, resourceInstanceId }: Lwm2mPa
  */
 export function encodeComposite(contentFormat: number, values: readonly TimedNode[], rootPath = ''): Buffer {
   const name = compositeFormat(contentFormat);
+  const prefix = namePrefix(rootPath);
   for (const { node, path } of values) assertNodeAt(node, path);
   if (name === 'LWM2M_CBOR') {
     for (const { timestampMs, path } of values) {
       if (timestampMs !== undefined) throw contentFault({ path }, 'LwM2M CBOR carries no time');
     }
-    return writeLwm2mCbor(values, rootPath);
+    return writeLwm2mCbor(values, prefix);
   }
   const timed = values.filter(({ timestampMs }) => timestampMs !== undefined);
   const untimed = values.filter(({ timestampMs }) => timestampMs === undefined);
   const records = [...untimed, ...timed].flatMap((value) =>
-    recordsOfNode(value.node, value.path, rootPath, value.timestampMs),
+    recordsOfNode(value.node, value.path, prefix, value.timestampMs),
   );
   return writeSenml(name, records);
 }
@@ -169,14 +174,15 @@ export function encodeComposite(contentFormat: number, values: readonly TimedNod
 /** The body of a Read-Composite or an Observe-Composite: paths without values. */
 export function encodePaths(contentFormat: number, paths: readonly Lwm2mPath[], rootPath = ''): Buffer {
   const name = compositeFormat(contentFormat);
+  const prefix = namePrefix(rootPath);
   if (name === 'LWM2M_CBOR') {
     return writeLwm2mCborPaths(
       paths.map((path) => pathSegments(path).map(Number)),
-      rootPath,
+      prefix,
     );
   }
   const records = paths.map((path) => ({
-    name: pathLevel(path) === 'root' && rootPath !== '' ? rootPath : rootPath + formatPath(path),
+    name: pathLevel(path) === 'root' && prefix !== '' ? prefix : prefix + formatPath(path),
     path,
   }));
   return writeSenml(name, records);
@@ -188,7 +194,11 @@ function writeSenml(name: RecordFormatName, records: readonly WrittenRecord[]): 
 
 /** Reads what `encodePaths` writes, in the order of the payload; values beside the paths are passed over. */
 export function decodePaths(contentFormat: number | undefined, payload: Uint8Array, rootPath = ''): Lwm2mPath[] {
-  const content = RECORD_READERS[compositeFormat(contentFormat)](payload, { nowMs: 0, path: {}, rootPath });
+  const content = RECORD_READERS[compositeFormat(contentFormat)](payload, {
+    nowMs: 0,
+    path: {},
+    rootPath: namePrefix(rootPath),
+  });
   const [fault] = content.faults.all();
   if (fault !== undefined) throw fault;
   return content.records.map(({ path }) => path);

@@ -132,6 +132,12 @@ describe('a composite', () => {
       assert.deepEqual(rows(composite(text, ['/3/0/9'], prefix)), expected);
       assert.deepEqual(rows(composite(text.replace(prefix, ''), ['/3/0/9'], prefix)), expected);
     }
+    for (const root of ['/', 'd02', '/d02/', '/d02']) {
+      const text = `[{"n":"${root.includes('d02') ? '/d02' : ''}/3/0/9","v":95}]`;
+      assert.equal(composite(text, ['/3/0/9'], root).values.length, 1, root);
+    }
+    // A root path ends where a segment ends.
+    assert.equal(composite('[{"n":"/33/0/9","v":95}]', ['/33/0/9'], '/3').values.length, 1);
     assert.throws(() => composite('[{"n":"/d03/3/0/9","v":95}]', ['/3/0/9'], '/d02'), { code: 'LWM2M_CONTENT' });
   });
 
