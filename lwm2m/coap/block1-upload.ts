@@ -1,6 +1,6 @@
 import { PlatformError } from '../../common/errors.ts';
 import { type Block, LARGEST_BLOCK_NUMBER } from './block-option.ts';
-import type { BodySource } from './body-source.ts';
+import { type BodySource, exactly } from './body-source.ts';
 import type { CoapMessage } from './message.ts';
 
 /** A request body of any length, at hand or read while it is sent. */
@@ -26,11 +26,6 @@ export function wholeBody(payload: Uint8Array): UploadBody {
 
 export function bodyFrom(source: BodySource): UploadBody {
   return { size: source.size, chunk: (offset, length) => exactly(source.read(offset, length), length) };
-}
-
-function exactly(chunk: Uint8Array, length: number): Uint8Array {
-  if (chunk.length === length) return chunk;
-  throw new PlatformError('COAP_BLOCK_FAILED', `the source of a body gave ${chunk.length} bytes instead of ${length}`);
 }
 
 /**

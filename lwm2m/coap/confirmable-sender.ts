@@ -45,9 +45,16 @@ export class ConfirmableSender {
 
   /**
    * Sends now or after those before it. `settled` is called once, never from inside this call.
+   * @param fewerRepeats so many retransmissions less than `maxRetransmit`
    * @throws COAP_QUEUE_FULL
    */
-  submit(state: PeerState, messageId: number, datagram: Buffer, settled: (outcome: Outcome) => void): Transmission {
+  submit(
+    state: PeerState,
+    messageId: number,
+    datagram: Buffer,
+    settled: (outcome: Outcome) => void,
+    fewerRepeats = 0,
+  ): Transmission {
     const { limits } = this.#parts;
     const queued = (state.inFlight === undefined ? 0 : 1) + (state.waiting?.length ?? 0);
     if (queued >= limits.outgoingPerPeer || this.#total >= limits.outgoingTotal) {
@@ -61,7 +68,7 @@ export class ConfirmableSender {
       messageId,
       datagram,
       settled,
-      repeats: 0,
+      repeats: fewerRepeats,
       timeoutMs: limits.ackTimeoutMs * (1 + this.#parts.randomFraction() * (limits.ackRandomFactor - 1)),
       timer: undefined,
       done: false,

@@ -1,6 +1,7 @@
 import { randomBytes as systemRandomBytes } from 'node:crypto';
 import { messageOf, PlatformError } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
+import { AddressProof } from './address-proof.ts';
 import { type Assembly, Block1Assembly } from './block1-assembly.ts';
 import { Block2Bodies, type KeptBody } from './block2-bodies.ts';
 import { ConfirmableSender } from './confirmable-sender.ts';
@@ -20,6 +21,7 @@ import {
 import { type CoapNotification, NotificationReceiver } from './notification-receiver.ts';
 import { Notifier, type NotifyOutcome, type OutgoingNotification } from './notifier.ts';
 import { type PeerState, PeerTable } from './peer-state.ts';
+import { ReplySender } from './reply-sender.ts';
 import { type ObservedRequest, type OutgoingRequest, RequestClient, type RequestOptions } from './request-client.ts';
 import { RequestMemory } from './request-memory.ts';
 import { type RequestHandler, RequestServer } from './request-server.ts';
@@ -79,6 +81,7 @@ export class CoapEndpoint {
   /** Sees every datagram that comes or goes, also one that is no CoAP. Undefined: nobody watches. */
   watch: ((direction: 'in' | 'out', datagram: Uint8Array, peer: Peer) => void) | undefined = undefined;
   readonly #options: CoapEndpointOptions;
+  readonly #limits: CoapLimits;
   readonly #counters = createCounters();
   readonly #now: () => number;
   readonly #wheel: TimerWheel;
@@ -99,6 +102,7 @@ export class CoapEndpoint {
   private constructor(options: CoapEndpointOptions) {
     this.#options = options;
     const limits = checkedLimits(options.limits);
+    this.#limits = limits;
     const counters = this.#counters;
     const now = options.now ?? (() => performance.now());
     const randomBytes = options.random ?? systemRandomBytes;
@@ -119,13 +123,16 @@ export class CoapEndpoint {
     const bodies = new Block2Bodies(this.#bodies);
     const assembly = new Block1Assembly(this.#assemblies, limits.bodyBytes);
     const client = new RequestClient({ limits, exchanges, slots, now, randomBytes });
+    const proof = new AddressProof(randomBytes, now);
+    const replies = new ReplySender({ limits, counters, memory, sender, wheel, proof, send });
     this.#server = new RequestServer({
       limits,
       counters,
       memory,
       assembly,
       bodies,
-      sender,
+      replies,
+      proof,
       wheel,
       now,
       log,
@@ -202,7 +209,7 @@ export class CoapEndpoint {
     this.#checkOpen();
     const state = this.#peers.obtain(peer, this.#wheel.nowMs);
     if (state === undefined) throw new PlatformError('COAP_QUEUE_FULL', `no room for ${peer.key}`);
-    const messageId = state.nextMessageId();
+    const messageId = state.nextMessageId(this.#wheel.nowMs, this.#limits.exchangeLifetimeMs);
     const outcome = await new Promise((resolve) => {
       const transmission = this.#sender.submit(state, messageId, emptyConfirmable(messageId), (o) => {
         this.#wheel.cancel(timer);
@@ -222,6 +229,15 @@ export class CoapEndpoint {
     this.#bodies.removePeer(peer.key);
   }
 
+  /**
+   * Says that the peer receives at its address, because it knows something that was sent there; from then on replies may be
+   * larger than its requests: see `unprovenReplyFactor`.
+   */
+  trust(peer: Peer): void {
+    const state = this.#peers.obtain(peer, this.#wheel.nowMs);
+    if (state !== undefined) state.proven = true;
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -239,6 +255,7 @@ export class CoapEndpoint {
         this.#options.log?.debug({ err: error.message }, 'a datagram was refused by the system');
       },
     });
+    this.#peers.provenFromStart = this.#transport.provesAddresses === true;
     this.#interval = setInterval(() => this.#guard(() => this.#tick()), this.#wheel.tickMs);
   }
 

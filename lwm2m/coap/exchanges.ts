@@ -91,6 +91,7 @@ export class Exchanges {
 
   /** A response counts as the acknowledgement too, RFC 7252 §5.2.2. */
   complete(exchange: Exchange, response: CoapMessage): void {
+    exchange.state.proven = true; // it has read a token that nobody can guess
     this.#end(exchange, 'acknowledged');
     exchange.resolve(response);
   }
@@ -119,7 +120,7 @@ export class Exchanges {
   #start(exchange: Exchange, request: RequestMessage, deadlineMs: number): void {
     const { limits, sender, wheel, now } = this.#parts;
     const { state } = exchange;
-    const messageId = state.nextMessageId();
+    const messageId = state.nextMessageId(wheel.nowMs, limits.exchangeLifetimeMs);
     const datagram = encodeMessage({ type: 'CON', messageId, ...request });
     exchange.transmission = sender.submit(state, messageId, datagram, (outcome) => this.#sent(exchange, outcome));
     state.exchanges ??= new Map();

@@ -83,12 +83,20 @@ export class IdleTransfers<Transfer> {
   }
 }
 
-/** Transfers are told apart by peer, method and URI, never by token: each block may carry another (RFC 7959 §2.4, §2.5). */
+/**
+ * Transfers are told apart by peer, method and URI, never by token: each block may carry another (RFC 7959 §2.4, §2.5); those of
+ * FETCH also by what it asks for in its body.
+ */
 export function transferKey(
   peerKey: string,
   method: string,
   path: readonly string[],
   query: readonly string[],
+  bodyFingerprint: number,
 ): string {
-  return JSON.stringify([peerKey, method, path, query]);
+  return `${JSON.stringify([peerKey, method, path, query])}${bodyFingerprint}`;
+}
+
+export function keyWithoutBody(key: string): string {
+  return key.slice(0, key.lastIndexOf(']') + 1);
 }

@@ -15,7 +15,10 @@ export interface CoapLimits {
   readonly separateAfterMs: number;
   /** Longest wait for the response of one exchange, from its submission; then COAP_TIMEOUT. */
   readonly responseTimeoutMs: number;
-  /** Peers with state. At it datagrams of unknown peers are dropped, requests to them fail COAP_QUEUE_FULL. */
+  /**
+   * Peers with state. At it a newcomer takes the place of an idle one whose address was never proven; when a short look finds
+   * none its datagrams are dropped, and requests to it fail COAP_QUEUE_FULL.
+   */
   readonly peers: number;
   /** Messages in flight or waiting, and requests awaiting a response, per peer. At it: COAP_QUEUE_FULL. */
   readonly outgoingPerPeer: number;
@@ -41,6 +44,16 @@ export interface CoapLimits {
   readonly rememberedNotificationsPerPeer: number;
   /** Notifications handed up and not settled, over all peers. At it more are dropped unanswered: the device repeats. */
   readonly unsettledNotifications: number;
+  /**
+   * Until a peer has proved that it receives at its address, no reply to it is larger than so many times its request
+   * (amplification, RFC 7252 §11.3): a refusal loses its text, anything else becomes 4.01 with a challenge (Echo, RFC 9175).
+   */
+  readonly unprovenReplyFactor: number;
+  /**
+   * Bytes of non-confirmable notifications to one peer since its last sign of life (in place of PROBING_RATE, RFC 7252 §4.7). At it
+   * they go confirmable, with the back-off that this brings.
+   */
+  readonly unansweredBytes: number;
   /** Preferred block size, a power of two from 16 to 1024 (RFC 7959 §2.2); longer bodies go block-wise. */
   readonly blockSizeBytes: number;
   /** Longest body, either way. Incoming: 4.13 with Size1, or COAP_TOO_LARGE. */
@@ -72,6 +85,8 @@ export const DEFAULT_LIMITS: CoapLimits = {
   rememberedReplyBytes: 32 * 2 ** 20,
   rememberedNotificationsPerPeer: 64,
   unsettledNotifications: 100_000,
+  unprovenReplyFactor: 3,
+  unansweredBytes: 2_048,
   blockSizeBytes: 1_024,
   bodyBytes: 2 ** 20,
   sourceBytes: 100 * 2 ** 20,
@@ -92,6 +107,7 @@ export function checkedLimits(given: Partial<CoapLimits> = {}): CoapLimits {
   const limits: CoapLimits = { ...DEFAULT_LIMITS, ...given };
   const faults = Object.entries(limits).filter(([, value]) => !(Number.isFinite(value) && value >= 0));
   if (!isBlockSize(limits.blockSizeBytes)) faults.push(['blockSizeBytes', limits.blockSizeBytes]);
+  if (!(limits.unprovenReplyFactor >= 1)) faults.push(['unprovenReplyFactor', limits.unprovenReplyFactor]);
   if (!(limits.ackTimeoutMs > 0)) faults.push(['ackTimeoutMs', limits.ackTimeoutMs]);
   if (!(limits.ackRandomFactor >= 1)) faults.push(['ackRandomFactor', limits.ackRandomFactor]);
   if (!(limits.rememberedNotificationsPerPeer >= 8)) {

@@ -79,7 +79,9 @@ class IncomingNotification implements CoapNotification {
   }
 
   acknowledge(): void {
-    if (this.#settle(ACKNOWLEDGED) && this.confirmable) this.#receiver.sendAck(this.messageId, this.peer);
+    if (!this.#settle(ACKNOWLEDGED)) return;
+    this.#state.proven = true; // whoever knows the token has read our request
+    if (this.confirmable) this.#receiver.sendAck(this.messageId, this.peer);
   }
 
   reject(): void {

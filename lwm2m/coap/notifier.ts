@@ -3,7 +3,7 @@ import { type Block2Bodies, cutBlock } from './block2-bodies.ts';
 import type { ConfirmableSender, Outcome } from './confirmable-sender.ts';
 import { transferKey } from './idle-transfers.ts';
 import type { CoapLimits } from './limits.ts';
-import { asBuffer, encodeMessage } from './message.ts';
+import { asBuffer, encodeMessage, fingerprintOf } from './message.ts';
 import type { PeerState, PeerTable } from './peer-state.ts';
 import { type ResponseToSend, responseOptions } from './responses.ts';
 import type { TimerWheel } from './timer-wheel.ts';
@@ -22,6 +22,8 @@ export interface OutgoingNotification {
   readonly payload: Uint8Array;
   /** The observed resource: under it the later blocks of a long payload are served. */
   readonly path: readonly string[];
+  /** Of an observation by FETCH: the body of its request. */
+  readonly fetchPayload?: Uint8Array | undefined;
 }
 
 export type NotifyOutcome = 'acknowledged' | 'reset' | 'sent';
@@ -46,16 +48,21 @@ export class Notifier {
     this.#parts = parts;
   }
 
-  /** Rejects COAP_TIMEOUT, COAP_QUEUE_FULL, COAP_TOO_LARGE, COAP_CANCELLED. A non-confirmable one is `sent` at once. */
+  /**
+   * Rejects COAP_TIMEOUT, COAP_QUEUE_FULL, COAP_TOO_LARGE, COAP_CANCELLED. A non-confirmable one is `sent` at once; but to a peer
+   * that has long shown no sign of life it goes confirmable: see `unansweredBytes`.
+   */
   async notify(peer: Peer, notification: OutgoingNotification): Promise<NotifyOutcome> {
-    const { peers, wheel, sender } = this.#parts;
+    const { peers, wheel, sender, limits } = this.#parts;
     const state = peers.obtain(peer, wheel.nowMs);
     if (state === undefined)
       throw new PlatformError('COAP_QUEUE_FULL', `no room for another peer, ${peers.size} are known`);
-    const messageId = state.nextMessageId();
-    const datagram = this.#encode(state, messageId, notification);
-    if (!notification.confirmable) {
+    const messageId = state.nextMessageId(wheel.nowMs, limits.exchangeLifetimeMs);
+    const confirmable = notification.confirmable || state.unansweredBytes >= limits.unansweredBytes;
+    const datagram = this.#encode(state, messageId, confirmable ? 'CON' : 'NON', notification);
+    if (!confirmable) {
       this.#remember(state, messageId, asBuffer(notification.token));
+      state.unansweredBytes += datagram.length;
       this.#parts.send(datagram, state.peer);
       return 'sent';
     }
@@ -83,11 +90,10 @@ export class Notifier {
     }
   }
 
-  #encode(state: PeerState, messageId: number, notification: OutgoingNotification): Buffer {
+  #encode(state: PeerState, messageId: number, type: 'CON' | 'NON', notification: OutgoingNotification): Buffer {
     const { code = '2.05', observe, contentFormat } = notification;
     const payload = asBuffer(notification.payload);
     const token = asBuffer(notification.token);
-    const type = notification.confirmable ? 'CON' : 'NON';
     const response: ResponseToSend = { code, observe, contentFormat };
     const { blockSizeBytes, bodyBytes } = this.#parts.limits;
     if (payload.length <= blockSizeBytes) {
@@ -96,12 +102,29 @@ export class Notifier {
     }
     if (payload.length > bodyBytes)
       throw new PlatformError('COAP_TOO_LARGE', `${payload.length} bytes exceed ${bodyBytes}`);
-    const key = transferKey(state.peer.key, 'GET', notification.path, []);
-    const { etag } = this.#parts.bodies.keep(key, state.peer.key, response, payload);
-    const cut = cutBlock(payload, undefined, blockSizeBytes)!; // block 0 of a body is always there
+    const etag = this.#keep(state, notification, response, payload);
+    const cut = cutBlock(payload.length, undefined, blockSizeBytes)!; // block 0 of a body is always there
     const { options } = responseOptions({ ...response, etag })
       .block('Block2', cut.block)
       .uint('Size2', payload.length);
-    return encodeMessage({ type, code, messageId, token, options, payload: cut.chunk });
+    return encodeMessage({ type, code, messageId, token, options, payload: payload.subarray(0, cut.length) });
+  }
+
+  /** Keeps the body for the requests that will ask for its later blocks; returns its ETag. */
+  #keep(
+    state: PeerState,
+    { path, fetchPayload }: OutgoingNotification,
+    response: ResponseToSend,
+    payload: Buffer,
+  ): Buffer {
+    const { bodies } = this.#parts;
+    const { key: peerKey } = state.peer;
+    const key =
+      fetchPayload === undefined
+        ? transferKey(peerKey, 'GET', path, [], 0)
+        : transferKey(peerKey, 'FETCH', path, [], fingerprintOf(fetchPayload));
+    const { etag } = bodies.keep(key, peerKey, response, payload);
+    if (fetchPayload !== undefined) bodies.nameFetched(key);
+    return etag;
   }
 }

@@ -84,6 +84,8 @@ interface Call {
   readonly token: Buffer;
   readonly blockSizeBytes: number;
   readonly options: RequestOptions;
+  /** What the peer wants to see again, to know that we receive at our address (RFC 9175). */
+  echo: Buffer | undefined;
 }
 
 interface MessageParts {
@@ -141,7 +143,7 @@ export class RequestClient {
     if (body.size > most) throw new PlatformError('COAP_TOO_LARGE', `${body.size} bytes exceed the limit of ${most}`);
     const blockSizeBytes = Math.min(options.blockSizeBytes ?? limits.blockSizeBytes, limits.blockSizeBytes);
     if (!isBlockSize(blockSizeBytes)) throw new PlatformError('INTERNAL', `no block has ${blockSizeBytes} bytes`);
-    return { peer, request, body, token, blockSizeBytes, options };
+    return { peer, request, body, token, blockSizeBytes, options, echo: undefined };
   }
 
   /** The response to the request, or to its last block. A peer that asks for blocks (4.13, RFC 7959 §2.9.3) gets them. */
@@ -214,7 +216,16 @@ export class RequestClient {
     }
   }
 
-  #send(call: Call, parts: MessageParts, deadlineMs = this.#deadlineMs(call)): Promise<CoapMessage> {
+  /** A challenge is answered once. */
+  async #send(call: Call, parts: MessageParts, deadlineMs = this.#deadlineMs(call)): Promise<CoapMessage> {
+    const response = await this.#sendOnce(call, parts, deadlineMs);
+    const { echo } = response.options;
+    if (response.code !== '4.01' || echo === undefined || call.echo !== undefined) return response;
+    call.echo = echo;
+    return await this.#sendOnce(call, parts, deadlineMs);
+  }
+
+  #sendOnce(call: Call, parts: MessageParts, deadlineMs: number): Promise<CoapMessage> {
     const {
       request,
       peer,
@@ -230,7 +241,8 @@ export class RequestClient {
       .uint('Accept', request.accept)
       .block('Block2', parts.block2)
       .block('Block1', parts.block1)
-      .uint('Size1', parts.size1);
+      .uint('Size1', parts.size1)
+      .bytes('Echo', call.echo);
     const message = { code: METHODS[request.method], token: parts.token, options, payload };
     return this.#parts.exchanges.send(peer, message, deadlineMs, signal);
   }

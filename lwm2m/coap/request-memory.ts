@@ -69,6 +69,13 @@ export class RequestMemory {
     }
   }
 
+  /** All of a peer that is to be dropped; false, and nothing is forgotten, while one is being handled. */
+  forgetAnswered(requests: RequestsOfPeer): boolean {
+    for (const entry of requests.values()) if (!entry.answered) return false;
+    for (const entry of requests.values()) this.#drop(requests, entry);
+    return true;
+  }
+
   #full(): boolean {
     return (
       this.#entries >= this.#limits.rememberedRequestsTotal || this.#replyBytes >= this.#limits.rememberedReplyBytes

@@ -1,19 +1,21 @@
-import { messageOf } from '../../common/errors.ts';
+import { hasCode, messageOf, PlatformError } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
+import type { AddressProof } from './address-proof.ts';
 import type { Block } from './block-option.ts';
 import type { Block1Assembly } from './block1-assembly.ts';
 import { type Block2Bodies, cutBlock, type KeptBody } from './block2-bodies.ts';
-import type { ConfirmableSender } from './confirmable-sender.ts';
+import { type BodySource, exactly } from './body-source.ts';
 import type { CoapCounters } from './counters.ts';
 import { transferKey } from './idle-transfers.ts';
+import type { IncomingRequest } from './incoming-request.ts';
 import type { CoapLimits } from './limits.ts';
-import { asBuffer, type CoapMessage, emptyAck, encodeMessage, fingerprintOf } from './message.ts';
-import type { Options } from './options.ts';
+import { asBuffer, type CoapMessage, fingerprintOf } from './message.ts';
 import type { PeerState } from './peer-state.ts';
+import type { BlocksOfReply, ReplySender } from './reply-sender.ts';
 import { METHODS } from './request-client.ts';
 import type { RememberedRequest, RequestMemory } from './request-memory.ts';
-import { type ResponseToSend, responseOptions } from './responses.ts';
-import type { TimerWheel, WheelTimer } from './timer-wheel.ts';
+import type { ResponseToSend } from './responses.ts';
+import type { TimerWheel } from './timer-wheel.ts';
 import type { Peer } from './transport.ts';
 
 /** A request of a peer, its body whole. */
@@ -41,7 +43,8 @@ export interface ServerParts {
   readonly memory: RequestMemory;
   readonly assembly: Block1Assembly;
   readonly bodies: Block2Bodies;
-  readonly sender: ConfirmableSender;
+  readonly replies: ReplySender;
+  readonly proof: AddressProof;
   readonly wheel: TimerWheel;
   readonly now: () => number;
   readonly log: Log | undefined;
@@ -49,31 +52,11 @@ export interface ServerParts {
   send(datagram: Buffer, peer: Peer): void;
 }
 
-/** One incoming request on its way to its answer. */
-interface Incoming {
-  readonly state: PeerState;
-  readonly message: CoapMessage;
-  readonly options: Options;
-  readonly method: string;
-  /** None for what need not be remembered: it may be handled again without harm. */
-  entry: RememberedRequest | undefined;
-  separateTimer: WheelTimer | undefined;
-  acknowledged: boolean;
-  answered: boolean;
-}
-
-interface BlocksOfReply {
-  readonly block1?: Block | undefined;
-  readonly block2?: Block | undefined;
-  readonly size1?: number | undefined;
-  readonly size2?: number | undefined;
-}
-
 const METHOD_NAMES = new Map<string, string>(Object.entries(METHODS).map(([name, code]) => [code, name]));
 /** They change nothing, so handling one twice is allowed, RFC 7252 §4.5. */
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'FETCH']);
 
-/** The server role: duplicates, refusals, block-wise bodies, piggybacked and separate responses. */
+/** The server role: duplicates, refusals, block-wise bodies; the replies themselves are the ReplySender's. */
 export class RequestServer {
   readonly #parts: ServerParts;
 
@@ -90,20 +73,26 @@ export class RequestServer {
       return;
     }
     this.#parts.counters.requestsIn++;
-    const { options } = message;
-    const method = METHOD_NAMES.get(message.code) ?? '';
-    const incoming: Incoming = {
+    this.#noteProof(state, message);
+    const incoming: IncomingRequest = {
       state,
       message,
-      options,
-      method,
+      datagramBytes: datagram.length,
+      method: METHOD_NAMES.get(message.code) ?? '',
       entry: undefined,
       separateTimer: undefined,
+      bodyFingerprint: 0,
       acknowledged: false,
       answered: false,
     };
     if (this.#refused(incoming) || this.#servedWithoutMemory(incoming)) return;
     if (this.#remembered(incoming, fingerprint)) this.#handle(incoming);
+  }
+
+  /** The value of an Echo option that it was sent proves that the peer receives at its address (RFC 9175). */
+  #noteProof(state: PeerState, { options }: CoapMessage): void {
+    if (options.echo === undefined || state.proven) return;
+    if (this.#parts.proof.holds(state.peer.key, options.echo)) state.proven = true;
   }
 
   /** While the handler is at work a duplicate is absorbed; then it gets the same bytes again, RFC 7252 §4.2. */
@@ -113,65 +102,67 @@ export class RequestServer {
   }
 
   /** Answers that depend on the message alone. */
-  #refused(incoming: Incoming): boolean {
-    const { options, message } = incoming;
+  #refused(incoming: IncomingRequest): boolean {
+    const { message, method } = incoming;
+    const { options } = message;
     if (options.badCritical) {
       this.#parts.counters.badCriticalOptions++;
       // RFC 7252 §5.4.1: 4.02 to a confirmable request, a non-confirmable one is rejected, here in silence
       if (message.type === 'CON') this.#answer(incoming, { code: '4.02' });
     } else if (options.badBlock) this.#answer(incoming, { code: '4.00' });
     else if (options.proxy) this.#answer(incoming, { code: '5.05' });
-    else if (incoming.method === '') this.#answer(incoming, { code: '4.05' });
+    else if (method === '') this.#answer(incoming, { code: '4.05' });
     else return false;
     return true;
   }
 
   /** Blocks in the middle of a transfer: their number makes a repetition harmless, so no reply is kept for each. */
-  #servedWithoutMemory(incoming: Incoming): boolean {
-    const { block1, block2 } = incoming.options;
+  #servedWithoutMemory(incoming: IncomingRequest): boolean {
+    const { message, method } = incoming;
+    const { block1, block2 } = message.options;
     if (block1?.more === true) {
       this.#assemble(incoming, block1);
       return true;
     }
     if (block2 === undefined || block2.number === 0 || block1 !== undefined) return false;
-    const body = this.#parts.bodies.find(keyOf(incoming));
+    if (method === 'FETCH') incoming.bodyFingerprint = fingerprintOf(message.payload);
+    const body = this.#parts.bodies.find(keyOf(incoming), method === 'FETCH' && message.payload.length === 0);
     if (body !== undefined) this.#answerFromBody(incoming, body);
-    else if (SAFE_METHODS.has(incoming.method)) return false;
+    else if (SAFE_METHODS.has(method)) this.#callHandler(incoming, message.payload);
     else this.#answer(incoming, { code: '4.08' });
     return true;
   }
 
   /** False when it must be dropped at a limit: see `rememberedRequestsTotal`. */
-  #remembered(incoming: Incoming, fingerprint: number): boolean {
+  #remembered(incoming: IncomingRequest, fingerprint: number): boolean {
     const { memory, counters, now } = this.#parts;
-    const { state, message } = incoming;
+    const { state, message, method } = incoming;
     state.requests ??= new Map();
     incoming.entry = memory.take(state.requests, message.messageId, fingerprint, now());
-    if (incoming.entry !== undefined || SAFE_METHODS.has(incoming.method)) return true;
+    if (incoming.entry !== undefined || SAFE_METHODS.has(method)) return true;
     counters.droppedAtRequestLimit++;
     return false;
   }
 
-  #handle(incoming: Incoming): void {
-    const { block1 } = incoming.options;
-    const payload = block1 === undefined ? incoming.message.payload : this.#assemble(incoming, block1);
+  #handle(incoming: IncomingRequest): void {
+    const { message } = incoming;
+    const { block1 } = message.options;
+    const payload = block1 === undefined ? message.payload : this.#assemble(incoming, block1);
     if (payload === undefined) return;
+    if (incoming.method === 'FETCH') incoming.bodyFingerprint = fingerprintOf(payload);
     this.#callHandler(incoming, payload);
-    if (incoming.answered || incoming.message.type !== 'CON') return;
-    const { wheel, now, limits } = this.#parts;
-    incoming.separateTimer = wheel.schedule(now(), limits.separateAfterMs, () => this.#acknowledge(incoming));
   }
 
   /** The whole body, or undefined after the block was answered. */
-  #assemble(incoming: Incoming, block: Block): Buffer | undefined {
-    const { message, options, state } = incoming;
+  #assemble(incoming: IncomingRequest, block: Block): Buffer | undefined {
+    const { message, state } = incoming;
     const step = this.#parts.assembly.accept({
       key: keyOf(incoming),
       peerKey: state.peer.key,
       block,
       payload: message.payload,
-      contentFormat: options.contentFormat,
-      size1: options.size1,
+      contentFormat: message.options.contentFormat,
+      size1: message.options.size1,
     });
     if ('body' in step) return step.body;
     if (step.code !== '2.31') this.#parts.counters.refusedTransfers++;
@@ -180,8 +171,9 @@ export class RequestServer {
     return undefined;
   }
 
-  #callHandler(incoming: Incoming, payload: Buffer): void {
-    const { message, options, state, method } = incoming;
+  #callHandler(incoming: IncomingRequest, payload: Buffer): void {
+    const { message, state, method } = incoming;
+    const { options } = message;
     const request: CoapRequest = {
       peer: state.peer,
       method,
@@ -201,96 +193,99 @@ export class RequestServer {
     } catch (error) {
       this.#handlerFailed(incoming, error);
     }
+    if (incoming.answered || message.type !== 'CON') return;
+    const { wheel, now, limits, replies } = this.#parts;
+    incoming.separateTimer = wheel.schedule(now(), limits.separateAfterMs, () => replies.acknowledge(incoming));
   }
 
   /** The peer learns nothing of the cause. */
-  #handlerFailed(incoming: Incoming, error: unknown): void {
+  #handlerFailed(incoming: IncomingRequest, error: unknown): void {
     this.#parts.counters.handlerFailures++;
-    this.#parts.log?.error({ err: messageOf(error), path: incoming.options.uriPath }, 'request handler failed');
+    this.#parts.log?.error({ err: messageOf(error), path: incoming.message.options.uriPath }, 'request handler failed');
     this.#respond(incoming, { code: '5.00' });
   }
 
-  #respond(incoming: Incoming, response: ResponseToSend): void {
+  #respond(incoming: IncomingRequest, response: ResponseToSend): void {
     if (incoming.answered) return;
     try {
-      this.#answerWhole(incoming, response);
+      if (response.body === undefined) this.#answerWhole(incoming, response, asBuffer(response.payload));
+      else this.#answerFromSource(incoming, response, response.body);
     } catch (error) {
-      this.#parts.counters.internalFailures++;
-      this.#parts.log?.error({ err: messageOf(error) }, 'a response cannot be sent');
-      if (!incoming.answered) this.#answer(incoming, { code: '5.00' });
+      this.#responseFailed(incoming, error);
     }
+  }
+
+  /** Called from wherever the handler answers: nothing may be thrown into its hands. */
+  #responseFailed(incoming: IncomingRequest, error: unknown): void {
+    if (hasCode(error, 'COAP_QUEUE_FULL')) {
+      this.#parts.counters.droppedResponses++;
+      return;
+    }
+    this.#parts.counters.handlerFailures++;
+    this.#parts.log?.error({ err: messageOf(error) }, 'a response cannot be sent');
+    if (!incoming.answered) this.#answer(incoming, { code: '5.00' });
   }
 
   /** Keeps and cuts the body when it is longer than a block or when the peer asked for blocks. */
-  #answerWhole(incoming: Incoming, response: ResponseToSend): void {
-    const payload = asBuffer(response.payload);
+  #answerWhole(incoming: IncomingRequest, response: ResponseToSend, payload: Buffer): void {
     const { limits, bodies } = this.#parts;
-    const { block1, block2 } = incoming.options;
+    const { block1, block2 } = incoming.message.options;
     const largest = Math.min(limits.blockSizeBytes, block2?.sizeBytes ?? limits.blockSizeBytes);
     if (payload.length > largest) {
-      this.#answerFromBody(incoming, bodies.keep(keyOf(incoming), incoming.state.peer.key, response, payload));
-    } else if ((block2?.number ?? 0) === 0) this.#answer(incoming, response, { block1 });
-    else this.#answer(incoming, { code: '4.00' });
+      const key = keyOf(incoming);
+      const kept = bodies.keep(key, incoming.state.peer.key, response, payload);
+      if (incoming.method === 'FETCH') bodies.nameFetched(key);
+      this.#answerFromBody(incoming, kept);
+    } else if ((block2?.number ?? 0) === 0) this.#parts.replies.answer(incoming, response, { block1 });
+    else this.#parts.replies.answer(incoming, { code: '4.00' });
   }
 
-  #answerFromBody(incoming: Incoming, body: KeptBody): void {
-    const { block1, block2 } = incoming.options;
-    const cut = cutBlock(body.payload, block2, this.#parts.limits.blockSizeBytes);
+  #answerFromBody(incoming: IncomingRequest, { response, etag, payload }: KeptBody): void {
+    this.#answerBlock(incoming, { ...response, etag }, payload.length, (offset, length) =>
+      payload.subarray(offset, offset + length),
+    );
+  }
+
+  /** Nothing is kept of it: the handler is asked again for the next block. */
+  #answerFromSource(incoming: IncomingRequest, response: ResponseToSend, body: BodySource): void {
+    const { sourceBytes } = this.#parts.limits;
+    if (body.size > sourceBytes) throw new PlatformError('COAP_TOO_LARGE', `a source exceeds ${sourceBytes} bytes`);
+    this.#answerBlock(incoming, { ...response, etag: body.etag, body: undefined }, body.size, (offset, length) =>
+      exactly(body.read(offset, length), length),
+    );
+  }
+
+  #answerBlock(
+    incoming: IncomingRequest,
+    response: ResponseToSend,
+    size: number,
+    read: (offset: number, length: number) => Uint8Array,
+  ): void {
+    const { block1, block2: wanted } = incoming.message.options;
+    const cut = cutBlock(size, wanted, this.#parts.limits.blockSizeBytes);
     if (cut === undefined) {
-      this.#answer(incoming, { code: '4.00' });
+      this.#parts.replies.answer(incoming, { code: '4.00' });
       return;
     }
     const first = cut.block.number === 0;
-    const response = { ...body.response, etag: body.etag, payload: cut.chunk };
-    if (!first) response.observe = undefined; // RFC 7959 §3.4
-    this.#answer(incoming, response, { block1, block2: cut.block, size2: first ? body.payload.length : undefined });
+    const block2 = first && !cut.block.more && wanted === undefined ? undefined : cut.block;
+    const payload = read(cut.offset, cut.length);
+    const observe = first ? response.observe : undefined; // RFC 7959 §3.4
+    const size2 = first && block2 !== undefined ? size : undefined;
+    this.#parts.replies.answer(incoming, { ...response, payload, observe }, { block1, block2, size2 });
   }
 
-  /** Sends one message: in the acknowledgement, apart from it, or non-confirmable as the request was. */
-  #answer(incoming: Incoming, response: ResponseToSend, blocks: BlocksOfReply = {}): void {
-    const { state, message, entry } = incoming;
-    const separate = incoming.acknowledged;
-    const piggybacked = message.type === 'CON' && !separate;
-    const messageId = piggybacked ? message.messageId : state.nextMessageId();
-    const { options } = responseOptions(response)
-      .block('Block1', blocks.block1)
-      .block('Block2', blocks.block2)
-      .uint('Size1', blocks.size1)
-      .uint('Size2', blocks.size2);
-    const type = piggybacked ? 'ACK' : separate ? 'CON' : 'NON';
-    const { code, payload } = response;
-    const datagram = encodeMessage({
-      type,
-      code,
-      messageId,
-      token: message.token,
-      options,
-      payload: asBuffer(payload),
-    });
-    incoming.answered = true;
-    this.#parts.wheel.cancel(incoming.separateTimer);
-    if (entry !== undefined) {
-      entry.answered = true;
-      if (piggybacked) this.#parts.memory.setReply(state.requests, entry, datagram);
+  /** For answers of our own, which are short: they fail at most for want of message ids, and are then left out. */
+  #answer(incoming: IncomingRequest, response: ResponseToSend, blocks?: BlocksOfReply): void {
+    try {
+      this.#parts.replies.answer(incoming, response, blocks);
+    } catch (error) {
+      if (!hasCode(error, 'COAP_QUEUE_FULL')) throw error;
+      this.#parts.counters.droppedResponses++;
     }
-    if (separate) this.#parts.sender.submit(state, messageId, datagram, ignoreOutcome);
-    else this.#parts.send(datagram, state.peer);
-  }
-
-  /** The handler takes its time: an empty ACK stops the retransmissions, RFC 7252 §5.2.2. */
-  #acknowledge(incoming: Incoming): void {
-    const { state, message, entry } = incoming;
-    const datagram = emptyAck(message.messageId);
-    incoming.acknowledged = true;
-    if (entry !== undefined) this.#parts.memory.setReply(state.requests, entry, datagram);
-    this.#parts.counters.acknowledgementsOut++;
-    this.#parts.send(datagram, state.peer);
   }
 }
 
-function keyOf({ state, method, options }: Incoming): string {
-  return transferKey(state.peer.key, method, options.uriPath, options.uriQuery);
+function keyOf({ state, method, message: { options }, bodyFingerprint }: IncomingRequest): string {
+  return transferKey(state.peer.key, method, options.uriPath, options.uriQuery, bodyFingerprint);
 }
-
-/** A peer that never acknowledges a separate response is gone or has lost interest: the sender has counted it. */
-function ignoreOutcome(): void {}

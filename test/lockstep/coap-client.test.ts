@@ -318,8 +318,25 @@ describe('CoAP requests of ours, datagram by datagram', () => {
       assert.equal(String((await response).payload), `${'a'.repeat(16)}${'b'.repeat(16)}c`);
     });
 
+    it('begins once again when the ETag changes, then fails with COAP_BLOCK_FAILED', async () => {
+      const response = get();
+      answerBlock(await device.receive(), 0x08, 'v', 'a'.repeat(16));
+      answerBlock(await device.receive(), 0x10, 'w', 'b');
+      const again = await device.receive();
+      assert.deepEqual(optionsOf(again).get(BLOCK2)?.[0], Buffer.alloc(0));
+      answerBlock(again, 0x08, 'w', 'c'.repeat(16));
+      answerBlock(await device.receive(), 0x10, 'w', 'd');
+      assert.equal(String((await response).payload), `${'c'.repeat(16)}d`);
+
+      const failing = assert.rejects(get(), coded('COAP_BLOCK_FAILED'));
+      answerBlock(await device.receive(), 0x08, 'v', 'a'.repeat(16));
+      answerBlock(await device.receive(), 0x10, 'w', 'b');
+      answerBlock(await device.receive(), 0x08, 'w', 'a'.repeat(16));
+      answerBlock(await device.receive(), 0x10, 'x', 'b');
+      await failing;
+    });
+
     const broken: readonly [string, number, string, string][] = [
-      ['a changed ETag', 0x10, 'w', 'b'],
       ['a wrong number', 0x20, 'v', 'b'],
       ['a block that is too short', 0x18, 'v', 'b'],
       ['a block that is too long', 0x10, 'v', 'b'.repeat(17)],
@@ -379,6 +396,7 @@ describe('CoAP requests of ours, datagram by datagram', () => {
     });
 
     it('longer than a block leave their rest to be fetched', async () => {
+      endpoint.trust(peer);
       const sent = notify(true, Buffer.alloc(1500, 'n'));
       const first = await device.receive();
       assert.equal(payloadOf(first).length, 1024);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { CoapEndpoint, type CoapRequest, type Respond } from '../../lwm2m/coap/endpoint.ts';
+import { udpPeer } from '../../lwm2m/coap/transport.ts';
 import { codeOf, messageIdOf, optionsOf, payloadOf, RawPeer, raw, tokenOf, typeOf } from './coap-raw-peer.ts';
 
 const URI_PATH = 11;
@@ -234,6 +235,8 @@ describe('CoAP requests, datagram by datagram', () => {
   });
 
   describe('block-wise bodies', () => {
+    beforeEach(() => endpoint.trust(udpPeer('127.0.0.1', peer.port)));
+
     const put = (
       messageId: number,
       value: number,
@@ -390,7 +393,7 @@ describe('CoAP request limits', () => {
     await Promise.all([known.close(), other.close(), endpoint.close()]);
   });
 
-  it('forgets peers that went away, and drops newcomers at the limit of peers', async () => {
+  it('forgets peers that went away; at the limit newcomers take the places of strangers, and are dropped among proven peers', async () => {
     const endpoint = await CoapEndpoint.open({
       limits: { exchangeLifetimeMs: 200, peers: 50, ackTimeoutMs: 100 },
       onRequest: (_request, respond) => respond({ code: '2.04' }),
@@ -401,6 +404,11 @@ describe('CoAP request limits', () => {
       peer.send(raw({ code: i % 2 === 0 ? '0.02' : '2.05', messageId: i, token: '01' }));
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(endpoint.held.peers, 50);
+    assert.equal(endpoint.counters.droppedAtPeerLimit, 0);
+    for (const peer of peers) endpoint.trust(udpPeer('127.0.0.1', peer.port));
+    for (const peer of peers) peer.send(raw({ code: '0.02', messageId: 99 }));
+    await new Promise((resolve) => setTimeout(resolve, 50));
     assert.equal(endpoint.held.peers, 50);
     assert.equal(endpoint.counters.droppedAtPeerLimit, 10);
     await new Promise((resolve) => setTimeout(resolve, 700));
