@@ -5,6 +5,7 @@ import { coreObjectModels } from '../lwm2m/model/core-objects.ts';
 import { formatPath, type Lwm2mPath, parsePath } from '../lwm2m/path.ts';
 import { avroType } from '../schemas/avro-types.ts';
 import {
+  type AvroCompositeNode,
   type AvroContentFormat,
   type AvroInstanceResource,
   type AvroRequest,
@@ -15,6 +16,9 @@ import {
   type AvroWriteRequestMode,
   avroRequestKinds,
 } from '../schemas/generated/records.ts';
+
+/** Instance id of a create that leaves the choice to the device. */
+const DEVICE_CHOOSES = -1;
 
 const REQUEST = 'io.zeelos.leshan.avro.request';
 const RESOURCE = 'io.zeelos.leshan.avro.resource';
@@ -59,6 +63,7 @@ function payloadOf(
   options: RequestWords,
 ): AvroRequestPayload {
   const payload = { kind, path, contentFormat: options.format };
+  const composite = { ...payload, path: '/' };
   switch (kind) {
     case 'write': {
       const node = writeNode(parsePath(path), needed(kind, value), options.type);
@@ -66,29 +71,73 @@ function payloadOf(
     }
     case 'create': {
       const { objectId } = parsePath(path);
-      const { id = 0, ...resources } = parseObject(needed(kind, value));
-      return {
-        ...payload,
-        body: {
-          [`${REQUEST}.AvroCreateRequest`]: {
-            instance: instanceOf({ objectId: objectId ?? 0, instanceId: Number(id) }, resources),
-          },
-        },
-      };
+      const { id, ...resources } = parseObject(needed(kind, value));
+      const instance = instanceOf({ objectId: objectId ?? 0, instanceId: Number(id ?? 0) }, resources);
+      const body = { instance: id === undefined ? { ...instance, id: DEVICE_CHOOSES } : instance };
+      return { ...payload, body: { [`${REQUEST}.AvroCreateRequest`]: body } };
     }
     case 'execute':
       return { ...payload, body: { [`${REQUEST}.AvroExecuteRequest`]: { parameters: value ?? '' } } };
     case 'writeAttributes':
       return { ...payload, body: { [`${REQUEST}.AvroWriteAttributesRequest`]: { observeSpec: needed(kind, value) } } };
+    case 'readComposite':
+      noValue(kind, value);
+      return { ...composite, body: { [`${REQUEST}.AvroReadCompositeRequest`]: { paths: pathList(path) } } };
+    case 'observeComposite':
+      noValue(kind, value);
+      return { ...composite, body: { [`${REQUEST}.AvroObserveCompositeRequest`]: { paths: pathList(path) } } };
+    case 'writeComposite': {
+      const nodes = compositeNodes(path, needed(kind, value));
+      return { ...composite, body: { [`${REQUEST}.AvroWriteCompositeRequest`]: { nodes } } };
+    }
+    case 'observeCancel':
+      noValue(kind, value);
+      if (!path.includes(',')) return { ...payload, body: null };
+      return { ...composite, body: { [`${REQUEST}.AvroObserveCompositeRequest`]: { paths: pathList(path) } } };
+    case 'cancel':
+      if (path !== '/') throw new PlatformError('USAGE', 'cancel takes / and the ticket of the command to withdraw');
+      return { ...payload, body: { [`${REQUEST}.AvroCancelRequest`]: { ticket: needed(kind, value) } } };
     default:
-      if (value !== undefined) throw new PlatformError('USAGE', `${kind} takes no value`);
+      noValue(kind, value);
       return { ...payload, body: null };
   }
+}
+
+function noValue(kind: string, value: string | undefined): void {
+  if (value !== undefined) throw new PlatformError('USAGE', `${kind} takes no value`);
 }
 
 function needed(kind: string, value: string | undefined): string {
   if (value === undefined) throw new PlatformError('USAGE', `${kind} needs a value after the path`);
   return value;
+}
+
+/** Paths with commas between them; a comma behind a single one does no harm. */
+function pathList(text: string): string[] {
+  return text.split(',').filter((path) => path !== '');
+}
+
+/** Values for the paths, in the same order, as a JSON array; the value of a single path may stand alone. */
+function compositeNodes(paths: string, values: string): AvroCompositeNode[] {
+  const list = pathList(paths);
+  const given = list.length === 1 ? [values] : parseArray(values);
+  if (given.length !== list.length)
+    throw new PlatformError('USAGE', `${list.length} paths take as many values, not ${given.length}`);
+  return list.map((path, index) => {
+    const at = parsePath(path);
+    if (at.resourceId === undefined) throw new PlatformError('USAGE', `${path} is no path of a resource: use --json`);
+    return { path, content: { [`${RESOURCE}.AvroResource`]: resourceOf(at, String(given[index]), undefined) } };
+  });
+}
+
+function parseArray(json: string): unknown[] {
+  try {
+    const value: unknown = JSON.parse(json);
+    if (Array.isArray(value)) return value;
+  } catch {
+    // said below
+  }
+  throw new PlatformError('USAGE', 'several values are given as a JSON array, for example [21.5, "Cel"]');
 }
 
 /** A resource takes its value as text; an instance takes a JSON object of values by resource id. */

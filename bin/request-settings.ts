@@ -1,5 +1,6 @@
 import { gatewayId, hostAndPorts, httpUrl, oneOf, text, wholeNumber } from '../common/setting-types.ts';
 import type { SettingsTable } from '../common/settings.ts';
+import { avroContentFormats } from '../schemas/generated/records.ts';
 import { DATA_DIR } from './running-system.ts';
 
 export const REQUEST_SETTINGS = {
@@ -17,8 +18,8 @@ export const REQUEST_SETTINGS = {
   gateway: { about: 'gateway for --json, when it is not the serverId of the request', schema: gatewayId.optional() },
   ticket: { about: 'ticket of the request; else a random one', schema: text.optional() },
   format: {
-    about: 'content format: TLV, JSON_CODE, TEXT_CODE, OPAQUE_CODE or LINK_CODE',
-    schema: oneOf('TLV', 'JSON_CODE', 'TEXT_CODE', 'OPAQUE_CODE', 'LINK_CODE').default('TLV'),
+    about: `content format: ${avroContentFormats.join(', ')}; AUTO leaves the choice to the server`,
+    schema: oneOf(...avroContentFormats).default('AUTO'),
   },
   mode: { about: 'write mode: REPLACE or UPDATE', schema: oneOf('REPLACE', 'UPDATE').default('REPLACE') },
   type: {
