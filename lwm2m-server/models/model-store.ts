@@ -2,6 +2,7 @@ import { messageOf, PlatformError } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import { CORE_OBJECTS } from '../../lwm2m/model/core-objects.ts';
 import { parseDdf } from '../../lwm2m/model/ddf.ts';
+import { formatDdf } from '../../lwm2m/model/ddf-writing.ts';
 import type { ObjectModel, ObjectModels } from '../../lwm2m/model/object-models.ts';
 import type { ModelState } from '../../schemas/generated/records.ts';
 import { MAX_RECORD_BYTES, type Outbox } from '../bridge/outbox.ts';
@@ -74,16 +75,13 @@ export class ModelStore {
    */
   async upload(file: string | Uint8Array): Promise<readonly ObjectModel[]> {
     const models = parseDdf(file);
-    const xml = typeof file === 'string' ? file : new TextDecoder().decode(file);
-    const bytes = Buffer.byteLength(xml);
-    if (bytes > MAX_RECORD_BYTES - RECORD_EXTRA_BYTES) {
-      throw modelFault(`${bytes} bytes are more than an upload may have: give it in several files, or use the folder`);
-    }
+    const text = typeof file === 'string' ? file : new TextDecoder().decode(file);
+    const uploads = models.map((model) => uploadOf(model, models.length === 1 ? text : formatDdf(model)));
     return await this.#inTurn(async () => {
-      this.#makeRoom(models, bytes);
-      const entries = models.map(({ id, version }) => modelEntry(this.#outbox, { objectId: id, version, xml }));
-      await this.#outbox.commit(...entries);
-      for (const model of models) this.#take(model, bytes);
+      this.#assertRoom(uploads);
+      const states = uploads.map(({ model: { id, version }, xml }) => ({ objectId: id, version, xml }));
+      await this.#outbox.commit(...states.map((state) => modelEntry(this.#outbox, state)));
+      for (const { model, bytes } of uploads) this.#take(model, bytes);
       return models;
     });
   }
@@ -121,13 +119,12 @@ export class ModelStore {
     this.#models.add(model);
   }
 
-  #makeRoom(models: readonly ObjectModel[], bytes: number): void {
-    const left = new Map(this.#uploaded);
-    for (const { id, version } of models) left.delete(keyOf(id, version));
-    if (left.size + models.length > MAX_MODELS)
-      throw modelFault(`${MAX_MODELS} models are uploaded: remove some first`);
-    let total = bytes * models.length;
-    for (const one of left.values()) total += one.bytes;
+  #assertRoom(uploads: readonly Uploaded[]): void {
+    const all = new Map(this.#uploaded);
+    for (const upload of uploads) all.set(keyOf(upload.model.id, upload.model.version), upload);
+    if (all.size > MAX_MODELS) throw modelFault(`${MAX_MODELS} models may be uploaded, not more: remove some first`);
+    let total = 0;
+    for (const { bytes } of all.values()) total += bytes;
     if (total > MAX_BYTES)
       throw modelFault(`the uploads would have ${total} bytes, more than ${MAX_BYTES}: remove some`);
   }
@@ -147,6 +144,14 @@ export class ModelStore {
 }
 
 const BUILT_IN: ReadonlySet<ObjectModel> = new Set(CORE_OBJECTS);
+
+function uploadOf(model: ObjectModel, xml: string): Uploaded & { readonly xml: string } {
+  const bytes = Buffer.byteLength(xml);
+  if (bytes > MAX_RECORD_BYTES - RECORD_EXTRA_BYTES) {
+    throw modelFault(`${bytes} bytes are more than an upload may have: shorten it, or use the folder of models`);
+  }
+  return { model, bytes, xml };
+}
 
 function keyOf(id: number, version: string): string {
   return `${id}/${version}`;

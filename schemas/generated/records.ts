@@ -366,6 +366,10 @@ export interface CommandState {
   readonly receivedAt: number;
   /** ms since 1970 when a command that changes the device was handed to it; its outcome is unknown if the server dies before the reply */
   readonly startedAt?: null | { readonly 'long': number } | undefined;
+  /** ms since 1970 until which it waits for a device that sleeps or is away; null when it was not let wait */
+  readonly waitsUntil?: null | { readonly 'long': number } | undefined;
+  /** its place among the commands of the gateway: offset in the request topic */
+  readonly sequence?: null | { readonly 'long': number } | undefined;
 }
 
 /** Value under model/<objectId>/<version> in lwm2m.<gateway>.state: an object definition that was uploaded. */
@@ -374,7 +378,7 @@ export interface ModelState {
   readonly objectId: number;
   /** its version, major.minor */
   readonly version: string;
-  /** OMA's XML as it was uploaded; it may define further objects, each with an entry of its own */
+  /** OMA's XML of this object: as it was uploaded, or its part of a file that defines several */
   readonly xml: string;
 }
 
