@@ -62,6 +62,8 @@ export class CborReader {
     const at = this.#take(width);
     if (width < 8) {
       this.argument = this.bytes.readUIntBE(at, width);
+      // Simple values below 32 have the short form only (RFC 8949 §3.3).
+      if (this.major === CBOR.simple && this.argument < 32) throw cborFault(start, 'not an item');
       return;
     }
     const high = this.bytes.readUInt32BE(at);

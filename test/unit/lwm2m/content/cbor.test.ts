@@ -13,6 +13,8 @@ const bytes = (hex: string) => Buffer.from(hex.replaceAll(' ', ''), 'hex');
 
 interface CborVectors {
   readonly source: string;
+  readonly notWellFormedSource: string;
+  readonly notWellFormed: readonly string[];
   readonly items: readonly {
     readonly hex: string;
     readonly diagnostic: string;
@@ -45,13 +47,19 @@ function written([kind, value]: readonly [string, unknown]): string {
 }
 
 describe('CBOR', () => {
-  const { source, items } = readVectors<CborVectors>('cbor');
+  const { source, items, notWellFormed, notWellFormedSource } = readVectors<CborVectors>('cbor');
   for (const item of items) {
     it(`reads ${item.diagnostic} from ${item.hex} (${source})`, () => {
       assert.deepEqual(readItem(bytes(item.hex)), item.null ? null : (item.value ?? 'none'));
     });
     if (item.written !== true) continue;
     it(`writes ${item.diagnostic}`, () => assert.equal(written(item.value!), item.hex));
+  }
+
+  for (const hex of notWellFormed) {
+    it(`refuses ${hex} (${notWellFormedSource})`, () => {
+      assert.throws(() => readItem(bytes(hex)), { code: 'LWM2M_CONTENT' });
+    });
   }
 
   it('reads decimal fractions and bignums as far as 64 bits go (RFC 8949 §3.4)', () => {

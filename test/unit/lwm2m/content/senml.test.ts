@@ -274,6 +274,21 @@ describe('SenML', () => {
     assert.equal(content.faults.length, 7);
   });
 
+  it('resolves the second example of RFC 8428 §5.1.2, its names replaced by paths', () => {
+    const example =
+      '[{"bn":"/9/9/","bt":1.276020076001e+09,"bu":"A","bver":5,"n":"0","u":"V","v":120.1},{"n":"1","t":-5,"v":1.2},{"n":"1","t":-4,"v":1.3},{"n":"1","t":-3,"v":1.4},{"n":"1","t":-2,"v":1.5},{"n":"1","t":-1,"v":1.6},{"n":"1","v":1.7}]';
+    const at = 1_276_020_076_001;
+    assert.deepEqual(rows(read(example, '/9/9', none)), [
+      [at - 5000, '/9/9/1', 'FLOAT', 1.2],
+      [at - 4000, '/9/9/1', 'FLOAT', 1.3],
+      [at - 3000, '/9/9/1', 'FLOAT', 1.4],
+      [at - 2000, '/9/9/1', 'FLOAT', 1.5],
+      [at - 1000, '/9/9/1', 'FLOAT', 1.6],
+      [at, '/9/9/0', 'FLOAT', 120.1],
+      [at, '/9/9/1', 'FLOAT', 1.7],
+    ]);
+  });
+
   const hostile: Readonly<Record<string, string>> = {
     'no JSON': '{',
     'no array': '{"n":"/3/0/9","v":1}',
