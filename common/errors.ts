@@ -189,7 +189,8 @@ export const ERROR_CODES = {
   LWM2M_CONTENT_FORMAT: {
     retriable: false,
     meaning: 'a content format is unknown or cannot carry this path',
-    remedy: 'use TLV for objects and instances; text or opaque for single resources',
+    remedy:
+      'text, opaque and CBOR carry single values; TLV, SenML and LwM2M CBOR objects and instances; SenML and LwM2M CBOR composites',
   },
   LWM2M_MODEL: {
     retriable: false,

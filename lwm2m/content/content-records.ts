@@ -100,7 +100,7 @@ export function isSenmlAbsolute(seconds: number): boolean {
   return seconds >= FIRST_ABSOLUTE_SECOND;
 }
 
-/** In the old JSON a time above zero counts from 1970: its drafts had no such threshold. */
+/** In the old JSON a time above zero counts from 1970, without the threshold of SenML: Leshan reads it so. */
 export function isOldJsonAbsolute(seconds: number): boolean {
   return seconds > 0;
 }
