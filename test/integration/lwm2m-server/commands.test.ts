@@ -272,8 +272,21 @@ describe('commands through Kafka', function () {
         request('untouched', 'write', '/3303/0/5605', { body: writeFloat(5605, 1, 'UPDATE') }),
       ],
       [
-        'format without codec',
-        request('untouched', 'write', '/3303/0/5700', { contentFormat: 'JSON_CODE', body: writeFloat(5700, 1) }),
+        'create without an id in a format that cannot say so',
+        request('untouched', 'create', '/3303', {
+          contentFormat: 'SENML_CBOR',
+          body: { [CREATE]: { instance: instance(-1)[INSTANCE] } },
+        }),
+      ],
+      [
+        'attributes that contradict each other',
+        request('untouched', 'writeAttributes', '/3303/0', {
+          body: { [ATTRIBUTES]: { observeSpec: 'pmin=10&pmax=5' } },
+        }),
+      ],
+      [
+        'a threshold for an instance',
+        request('untouched', 'writeAttributes', '/3303/0', { body: { [ATTRIBUTES]: { observeSpec: 'gt=1' } } }),
       ],
       [
         'format that carries no instance',
