@@ -39,7 +39,7 @@ const LINKS = '</>;rt="oma.lwm2m";ct=11542,</1/0>,</3/0>,</3303/0>,</3303/1>';
 /** Above the largest batch and far below the backlog of the producer. */
 const AT_ONCE = 2_000;
 const WITHIN_MS = 120_000;
-const [COAP_PORT, HEALTH_PORT] = [25_683, 29_100];
+const [COAP_PORT, HEALTH_PORT] = [26_683, 29_190];
 
 /** Time from the start of the process until the server is ready with all devices that its state topic holds. */
 export async function restart(

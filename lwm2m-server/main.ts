@@ -77,9 +77,10 @@ async function run(settings: Settings, { signal, log }: ServiceContext, closers:
     signal,
     log,
   };
-  const restored = await untilDone('restoring', { signal, log }, async () => {
-    await Promise.all([restoreAnswered(restoring, answered), restoreRecorded(restoring, recorded)]);
-    return await restoreState(restoring);
+  let restored = await untilDone('restoring', { signal, log }, async () => {
+    const noted = [restoreAnswered(restoring, answered), restoreRecorded(restoring, recorded)];
+    const [state] = await Promise.all([restoreState(restoring), ...noted]);
+    return state;
   });
   if (restored === undefined) return;
 
@@ -122,10 +123,10 @@ async function run(settings: Settings, { signal, log }: ServiceContext, closers:
   closers.add('tick', () => clearInterval(ticking));
   server.resume(restored);
   health.setReady('start');
-  log.info(
-    { gatewayId, coapPort: endpoint.localPort, healthPort: health.port, restored: restored.registrations.length },
-    'ready',
-  );
+  const devices = restored.registrations.length;
+  log.info({ gatewayId, coapPort: endpoint.localPort, healthPort: health.port, restored: devices }, 'ready');
+  // What was read is in its place: it must not stay in memory for as long as the server runs.
+  restored = undefined;
   await takeCommands(
     settings,
     { signal, log },
