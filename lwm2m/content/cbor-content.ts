@@ -17,7 +17,9 @@ export function decodeCborContent(payload: Uint8Array, path: Lwm2mPath, models: 
   reader.end();
   if (typeof wire !== 'object') throw contentFault({ path }, `the value is ${wire ?? 'null'}`);
   const model = models.resource(path.objectId!, path.resourceId!);
-  return { kind: 'resource', id, value: typedValue(wire, model?.type, model?.unsigned, path) };
+  const value = typedValue(wire, model?.type, model?.unsigned);
+  if (typeof value === 'string') throw contentFault({ path }, value);
+  return { kind: 'resource', id, value };
 }
 
 export function encodeCborContent(node: Lwm2mNode, path: Lwm2mPath): Buffer {

@@ -109,7 +109,7 @@ export class CborReader {
       this.head();
       // Chunks are strings of the same kind and of known length (RFC 8949 §3.2.3).
       if (this.major !== major || this.argument === INDEFINITE) throw cborFault(this.at, 'not a chunk of its string');
-      chunks.push(this.stringBytes());
+      if (this.argument !== 0) chunks.push(this.stringBytes());
     }
     return Buffer.concat(chunks);
   }

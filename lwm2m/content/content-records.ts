@@ -1,6 +1,7 @@
 import { PlatformError } from '../../common/errors.ts';
 import { type Lwm2mPath, MAX_ID } from '../path.ts';
 import { MAX_CONTENT_FAULTS, MAX_CONTENT_RECORDS, MAX_NAME_CHARS } from './content-limits.ts';
+import { contentFault } from './value-site.ts';
 import type { WireNumber, WireValue } from './wire-value.ts';
 
 /** One value of a payload under its resolved name and time. */
@@ -37,9 +38,22 @@ export class ContentFaults {
   readonly #faults: PlatformError[] = [];
   #more = 0;
 
-  add(fault: PlatformError): void {
-    if (this.#faults.length < MAX_CONTENT_FAULTS) this.#faults.push(fault);
-    else this.#more++;
+  /** A fault of the nth record, whose path is not known. */
+  addRecord(record: number, what: string): void {
+    if (this.#hasRoom()) {
+      this.#faults.push(new PlatformError('LWM2M_CONTENT', `record ${record}: ${what}`, { details: { record } }));
+    }
+  }
+
+  addAt(path: Lwm2mPath, what: string): void {
+    if (this.#hasRoom()) this.#faults.push(contentFault({ path }, what));
+  }
+
+  /** Asked before an error is made: that is the dear part of a fault. */
+  #hasRoom(): boolean {
+    if (this.#faults.length < MAX_CONTENT_FAULTS) return true;
+    this.#more++;
+    return false;
   }
 
   get isEmpty(): boolean {
@@ -151,8 +165,7 @@ export class RecordResolver implements ContentRecords {
   }
 
   #refuse(what: string): void {
-    const details = { record: this.#taken };
-    this.faults.add(new PlatformError('LWM2M_CONTENT', `record ${this.#taken}: ${what}`, { details }));
+    this.faults.addRecord(this.#taken, what);
   }
 
   #pathOf(name: string | undefined): Lwm2mPath | string {

@@ -1,4 +1,3 @@
-import { PlatformError } from '../../common/errors.ts';
 import { isId, type Lwm2mPath } from '../path.ts';
 import { CBOR, CborReader } from './cbor-reader.ts';
 import { readCborItem, writeCborValue } from './cbor-values.ts';
@@ -93,8 +92,7 @@ class MapReading implements ContentRecords {
   }
 
   #refuse(what: string): void {
-    const details = { record: this.#taken };
-    this.faults.add(new PlatformError('LWM2M_CONTENT', `value ${this.#taken}: ${what}`, { details }));
+    this.faults.addRecord(this.#taken, what);
   }
 
   /** The ids of the map and of its next key; the key is passed over when it is none. */

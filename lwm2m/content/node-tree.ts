@@ -1,7 +1,6 @@
 import type { ModelLookup } from '../model/object-models.ts';
 import { type Lwm2mPath, pathLevel } from '../path.ts';
 import type { Lwm2mNode, ObjectInstance, Resource, ResourceType, ResourceValue } from './node.ts';
-import { contentFault } from './value-site.ts';
 
 /** A resource while its values come in: one value, or one per resource instance. */
 interface Slot {
@@ -17,30 +16,26 @@ type Instances = Map<number, Map<number, Slot>>;
 export class NodeTree {
   readonly #objects = new Map<number, Instances>();
 
-  /** True when there was no value yet at this path. Throws LWM2M_CONTENT where a value cannot stand. */
-  add(path: Lwm2mPath, value: ResourceValue): boolean {
-    const { resourceId, resourceInstanceId } = path;
-    if (resourceId === undefined) throw contentFault({ path }, 'a value above resources');
+  /** Takes a value at the path of a resource or a resource instance, or says why not: the first one there stays. */
+  add(path: Lwm2mPath, value: ResourceValue): string | undefined {
+    const { resourceInstanceId } = path;
     const slot = this.#slot(path);
     if (resourceInstanceId === undefined) {
-      if (slot.values !== undefined) throw contentFault({ path }, 'a value beside resource instances');
-      if (slot.single !== undefined) return false;
+      if (slot.values !== undefined) return 'a value beside resource instances';
+      if (slot.single !== undefined) return 'this path stands here twice';
       slot.single = value;
-      return true;
+      return undefined;
     }
-    if (slot.single !== undefined) throw contentFault({ path }, 'a resource instance beside a single value');
+    if (slot.single !== undefined) return 'a resource instance beside a single value';
     slot.values ??= new Map();
-    if (slot.values.has(resourceInstanceId)) return false;
-    this.#checkType(slot, value.type, path);
+    if (slot.values.has(resourceInstanceId)) return 'this path stands here twice';
+    slot.type ??= value.type;
+    if (slot.type !== value.type) {
+      if (!isNumber(slot.type) || !isNumber(value.type)) return `${value.type} among values of ${slot.type}`;
+      slot.isMixed = true;
+    }
     slot.values.set(resourceInstanceId, value);
-    return true;
-  }
-
-  #checkType(slot: Slot, type: ResourceType, path: Lwm2mPath): void {
-    slot.type ??= type;
-    if (slot.type === type) return;
-    if (!isNumber(slot.type) || !isNumber(type)) throw contentFault({ path }, `${type} among values of ${slot.type}`);
-    slot.isMixed = true;
+    return undefined;
   }
 
   /** Makes an object, an instance or a multiple resource that holds nothing yet. */

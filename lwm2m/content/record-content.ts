@@ -49,37 +49,31 @@ export function typedRecords(
 ): TypedRecord[] {
   const typed: TypedRecord[] = [];
   for (const record of content.records) {
+    const { path, timestampMs } = record;
     if (record.without === 'base') continue;
-    try {
-      typed.push(typedRecord(record, models, accepts));
-    } catch (error) {
-      if (!(error instanceof PlatformError)) throw error;
-      content.faults.add(error);
-    }
+    const value = record.without === 'container' ? undefined : typedOrFault(record, models, accepts);
+    if (typeof value === 'string') content.faults.addAt(path, value);
+    else typed.push({ path, timestampMs, value });
   }
   return typed;
 }
 
-function typedRecord(record: ContentRecord, models: ModelLookup, accepts: (path: Lwm2mPath) => boolean): TypedRecord {
-  const { path, timestampMs, value: wire } = record;
-  if (record.without === 'container') return { path, timestampMs, value: undefined };
-  if (!accepts(path)) throw contentFault({ path }, 'not below the path that was asked for');
-  if (path.resourceId === undefined) throw contentFault({ path }, 'a name without a resource');
-  if (wire === undefined) throw contentFault({ path }, 'no value');
+function typedOrFault(
+  { path, value: wire }: ContentRecord,
+  models: ModelLookup,
+  accepts: (path: Lwm2mPath) => boolean,
+): ResourceValue | string {
+  if (!accepts(path)) return 'not below the path that was asked for';
+  if (path.resourceId === undefined) return 'a name without a resource';
+  if (wire === undefined) return 'no value';
   const model = models.resource(path.objectId!, path.resourceId);
-  return { path, timestampMs, value: typedValue(wire, model?.type, model?.unsigned, path) };
+  return typedValue(wire, model?.type, model?.unsigned);
 }
 
-/** Puts a record into a tree. A path that stands twice at one time is a fault; the first value stays. */
-export function addToTree(tree: NodeTree, record: TypedRecord, content: ContentRecords): void {
-  const { path, value } = record;
-  try {
-    if (value === undefined) tree.addContainer(path);
-    else if (!tree.add(path, value)) throw contentFault({ path }, 'this path stands here twice');
-  } catch (error) {
-    if (!(error instanceof PlatformError)) throw error;
-    content.faults.add(error);
-  }
+/** Puts a record into a tree. A path that stands twice at one time is a fault. */
+function addToTree(tree: NodeTree, { path, value }: TypedRecord, content: ContentRecords): void {
+  const fault = value === undefined ? tree.addContainer(path) : tree.add(path, value);
+  if (typeof fault === 'string') content.faults.addAt(path, fault);
 }
 
 export function isWithin(path: Lwm2mPath, outer: Lwm2mPath): boolean {
@@ -145,7 +139,7 @@ function newestNode(
     for (const record of records) {
       addToTree(own, record, content);
       if (record.value === undefined) newest.addContainer(record.path);
-      else if (content.faults.isEmpty) newest.add(record.path, record.value);
+      else newest.add(record.path, record.value); // refused where a newer one stands
     }
   }
   return newest.nodeAt(path, models);

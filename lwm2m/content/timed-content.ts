@@ -68,7 +68,7 @@ export function decodeTimedContent(
   for (const [timestampMs, group] of byTime(records)) {
     const node = onlyNode(group, content, path, models);
     if (node !== undefined) values.push({ path, timestampMs, node });
-    else if (content.faults.isEmpty) content.faults.add(contentFault({ path }, 'the payload holds no value'));
+    else if (content.faults.isEmpty) content.faults.addAt(path, 'the payload holds no value');
   }
   return readable(values, content);
 }

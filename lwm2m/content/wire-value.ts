@@ -34,18 +34,16 @@ const OWN_TYPES = {
 
 /**
  * Gives a value the type of its model, or its own. Another type on the wire is taken where nothing gets lost: a whole
- * FLOAT for INTEGER, 0 and 1 for BOOLEAN. Throws LWM2M_CONTENT.
+ * FLOAT for INTEGER, 0 and 1 for BOOLEAN. What cannot be taken gives the reason: a payload may hold very many of them.
  */
 export function typedValue(
   wire: WireValue,
   modelType: ResourceType | undefined,
   unsigned: boolean | undefined,
-  path: Lwm2mPath,
-): ResourceValue {
+): ResourceValue | string {
   const type = modelType ?? OWN_TYPES[wire.kind];
   const value = valueOfType(wire, type, modelType === undefined ? undefined : unsigned === true);
-  if (value === undefined) throw contentFault({ path }, `no ${type} in a value that is ${wire.kind} on the wire`);
-  return value;
+  return value ?? `no ${type} in a value that is ${wire.kind} on the wire`;
 }
 
 function valueOfType(wire: WireValue, type: ResourceType, unsigned: boolean | undefined): ResourceValue | undefined {
