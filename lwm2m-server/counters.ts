@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { CONTENT_FORMATS, type ContentFormatName, contentFormatName } from '../lwm2m/content/content-formats.ts';
 
 /** What the server counts of its own; each name is a metric. Plain numbers on the hot path, read when the metrics are asked for. */
 export const SERVER_COUNTERS = {
@@ -37,10 +38,22 @@ export const SERVER_COUNTERS = {
 } as const;
 
 export type ServerCounter = keyof typeof SERVER_COUNTERS;
-export type ServerCounters = Record<ServerCounter, number>;
+
+/** Content formats that faults are counted by; `unknown` stands for every other number. */
+export const DECODE_FORMATS = [...(Object.keys(CONTENT_FORMATS) as ContentFormatName[]), 'unknown'] as const;
+type DecodeCounter = `decode_errors_${(typeof DECODE_FORMATS)[number]}`;
+
+export type ServerCounters = Record<ServerCounter | DecodeCounter, number>;
 
 export function newServerCounters(): ServerCounters {
-  return Object.fromEntries(Object.keys(SERVER_COUNTERS).map((name) => [name, 0])) as ServerCounters;
+  const names = [...Object.keys(SERVER_COUNTERS), ...DECODE_FORMATS.map((format) => `decode_errors_${format}`)];
+  return Object.fromEntries(names.map((name) => [name, 0])) as ServerCounters;
+}
+
+/** @param contentFormat of the payload; undefined counts as text, as it is read */
+export function countDecodeErrors(counters: ServerCounters, contentFormat: number | undefined, faults = 1): void {
+  const format = contentFormatName(contentFormat ?? CONTENT_FORMATS.TEXT.number) ?? 'unknown';
+  counters[`decode_errors_${format}`] += faults;
 }
 
 /** Shows counters under `<prefix>_<name>_total`, in snake case as Prometheus has it. */

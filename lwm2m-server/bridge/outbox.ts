@@ -11,6 +11,7 @@ import type {
   ServerState,
 } from '../../schemas/generated/records.ts';
 import { TOPICS } from '../../schemas/topics.ts';
+import { COMMIT_BUCKETS, Latencies } from '../latencies.ts';
 
 /** Endpoint names whose encoded key is kept, so that a busy device costs no key encoding; the oldest goes first. */
 const KEPT_KEYS = 20_000;
@@ -25,6 +26,9 @@ type Producer = Pick<CommittingProducer, 'append' | 'appendAll' | 'commit' | 'ba
  * Everything throws what `CommittingProducer.append` throws, and AVRO_INVALID.
  */
 export class Outbox {
+  /** From a record handed over to its commit; one at a time is measured, so that the others pay nothing for it. */
+  readonly commitLatency = new Latencies(COMMIT_BUCKETS);
+  #isMeasuring = false;
   readonly #producer: Producer;
   readonly #topics: {
     readonly registrations: string;
@@ -73,7 +77,18 @@ export class Outbox {
   }
 
   append(record: OutgoingRecord, onCommitted?: OnCommitted): void {
-    this.#producer.append(record, onCommitted);
+    if (this.#isMeasuring) return this.#producer.append(record, onCommitted);
+    this.#producer.append(record, this.#measured(onCommitted));
+    this.#isMeasuring = true;
+  }
+
+  #measured(onCommitted: OnCommitted | undefined): OnCommitted {
+    const fromMs = performance.now();
+    return (error) => {
+      this.#isMeasuring = false;
+      if (error === undefined) this.commitLatency.note(performance.now() - fromMs);
+      onCommitted?.(error);
+    };
   }
 
   async commit(...records: readonly OutgoingRecord[]): Promise<void> {

@@ -165,7 +165,9 @@ export class Notifications {
     try {
       content = this.#timedContent(observation, registration, notification, nowMs);
       assertRecordable(content);
+      if (content.faults.length > 0) this.#o.values.countFaults(notification.contentFormat, content.faults.length);
     } catch (error) {
+      this.#o.values.countFaults(notification.contentFormat);
       return [this.#o.values.encode(this.#recordOf(observation, this.#o.values.unreadable(error), sequence))];
     }
     return this.#o.values.ofContent(observation, content, { path: recordPath(observation), nowMs, sequence });

@@ -219,6 +219,7 @@ export class ObserveRequests {
       if (composite !== undefined) return compositeAnswer(answer, composite.paths, reader, this.#now());
       return readAnswer(answer, lwm2mPath, reader, this.#now());
     } catch (error) {
+      this.#values.countFaults(answer.contentFormat);
       return { outcome: unreadableAnswer(error) };
     }
   }

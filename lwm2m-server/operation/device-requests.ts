@@ -81,6 +81,7 @@ export class DeviceRequests {
     try {
       return this.#resultOf(registration, prepared, answer);
     } catch (error) {
+      this.#o.values.countFaults(answer.contentFormat);
       return { outcome: unreadableAnswer(error) };
     }
   }

@@ -105,6 +105,7 @@ export class SendInterface {
       content = decodeComposite(contentFormat, payload, undefined, models, this.#o.now(), prefix);
     } catch (error) {
       if (!(error instanceof PlatformError)) throw error;
+      this.#o.values.countFaults(contentFormat);
       const code = error.code === 'LWM2M_CONTENT_FORMAT' ? '4.15' : '4.00';
       throw new Refusal(code, messageOf(error));
     }

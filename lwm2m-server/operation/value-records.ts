@@ -5,7 +5,7 @@ import { formatPath } from '../../lwm2m/path.ts';
 import type { AvroResponseObserve, AvroResponsePayload } from '../../schemas/generated/records.ts';
 import { nodeToAvro } from '../bridge/avro-nodes.ts';
 import { MAX_RECORD_BYTES, type Outbox } from '../bridge/outbox.ts';
-import type { ServerCounters } from '../counters.ts';
+import { countDecodeErrors, type ServerCounters } from '../counters.ts';
 import type { ServerEvents } from '../events.ts';
 import { inWords } from './outcome.ts';
 
@@ -125,6 +125,11 @@ export class ValueRecords {
       events.emit({ kind: record.observationId === SENT ? 'send' : 'notification', record });
     }
     return outgoing;
+  }
+
+  /** A payload, or so many of its records, could not be read. */
+  countFaults(contentFormat: number | undefined, faults = 1): void {
+    countDecodeErrors(this.#o.counters, contentFormat, faults);
   }
 
   /** Content that cannot be read is recorded with the reason: acknowledging it and dropping it would lose it silently. */

@@ -80,6 +80,8 @@ const TICKS_PER_ACK_TIMEOUT = 20;
 export class CoapEndpoint {
   /** Sees every datagram that comes or goes, also one that is no CoAP. Undefined: nobody watches. */
   watch: ((direction: 'in' | 'out', datagram: Uint8Array, peer: Peer) => void) | undefined = undefined;
+  /** Datagrams by type × 256 + code, RFC 7252 §3, whatever else is wrong with them. */
+  readonly messages = { in: new Float64Array(4 * 256), out: new Float64Array(4 * 256) };
   readonly #options: CoapEndpointOptions;
   readonly #limits: CoapLimits;
   readonly #counters = createCounters();
@@ -292,6 +294,7 @@ export class CoapEndpoint {
 
   #send(datagram: Buffer, peer: Peer): void {
     this.#counters.datagramsOut++;
+    count(this.messages.out, datagram);
     if (this.watch !== undefined) this.#show('out', datagram, peer);
     this.#transport?.send(datagram, peer);
   }
@@ -310,6 +313,7 @@ export class CoapEndpoint {
   #receive(datagram: Buffer, peer: Peer): void {
     const counters = this.#counters;
     counters.datagramsIn++;
+    count(this.messages.in, datagram);
     if (this.watch !== undefined) this.#show('in', datagram, peer);
     if (this.#closed) return;
     const message = readMessage(datagram);
@@ -413,4 +417,9 @@ export class CoapEndpoint {
     else if (token !== undefined) this.#options.onNotificationReset?.(peer, token);
     else this.#counters.unmatchedAcknowledgements++;
   }
+}
+
+/** What is too short to have a type and a code is malformed, and counted there. */
+function count(messages: Float64Array, datagram: Uint8Array): void {
+  if (datagram.length >= 2) messages[((datagram[0]! & 0x30) << 4) | datagram[1]!]!++;
 }
