@@ -44,8 +44,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     async () => {
       const { orientdbMain } = await import('../connectors/main.ts');
       const { coreObjectModels } = await import('../lwm2m/model/core-objects.ts');
+      // The graph has one vertex for an object: of its newest version, which comes first.
       const models = coreObjectModels()
         .all()
+        .filter((model, at, all) => model.id !== all[at - 1]?.id)
         .map((model) => ({ ...model, resources: [...model.resources.values()] }));
       return (settings, context) => orientdbMain(settings, { ...context, models });
     },

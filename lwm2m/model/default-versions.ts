@@ -1,6 +1,7 @@
 /**
  * Versions of the objects that the LwM2M specification itself defines, by LwM2M version: what a device means that gives them none
- * (its §7.2.3). The text was not read: tables of Leshan 2.0 and Zephyr for 1.1.1, for 1.2 what the OMNA registry says of each object.
+ * (OMA_LwM2M_for_Developers, issues 131 and 561). The OMA text was not read: 1.1 is 1.1.1 as Leshan 2.0 and Zephyr have it, 1.2 rests on
+ * the versions in the OMNA registry.
  */
 const DEFAULT_VERSIONS: Readonly<Record<string, ReadonlyMap<number, string>>> = {
   '1.1': new Map([
