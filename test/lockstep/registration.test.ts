@@ -106,6 +106,8 @@ describe('registration interface, datagram by datagram', function () {
       ],
       attributes: { map: { x: '1', flag: '' } },
       root: '/',
+      queueMode: true,
+      binding: null,
     });
 
     const updated = await device.exchange(post(['rd', regId], ['lt=60', 'b=U'], { payload: '</3/0>' }));
@@ -126,6 +128,8 @@ describe('registration interface, datagram by datagram', function () {
       links: { array: [{ url: '/3/0', at: {} }] },
       attributes: null,
       lastUp: 0,
+      queueMode: { boolean: false },
+      binding: null,
     });
     const empty = branch<AvroRegistrationUpdate>(bare!.value!);
     assert.deepEqual([empty.lt, empty.bnd, empty.links, empty.sms], [null, null, null, null]);
@@ -195,6 +199,18 @@ describe('registration interface, datagram by datagram', function () {
       ['lt 2^32', '4.00', post(['rd'], ['ep=a', 'lt=4294967296'])],
       ['unknown version', '4.12', post(['rd'], ['ep=a', 'lwm2m=9.9'])],
       ['unknown binding', '4.00', post(['rd'], ['ep=a', 'b=XYZ'])],
+      ['binding of 1.1 in 1.0', '4.00', post(['rd'], ['ep=a', 'lwm2m=1.0', 'b=UT'])],
+      ['transport twice', '4.00', post(['rd'], ['ep=a', 'lwm2m=1.1', 'b=UU'])],
+      ['Q with a value', '4.00', post(['rd'], ['ep=a', 'lwm2m=1.1', 'Q=1'])],
+      ['lt that is no number', '4.00', post(['rd'], ['ep=a', 'lt=1e3'])],
+      ['lt twice', '4.00', post(['rd'], ['ep=a', 'lt=1', 'lt=2'])],
+      ['empty version', '4.12', post(['rd'], ['ep=a', 'lwm2m='])],
+      ['33 parameters', '4.00', post(['rd'], ['ep=a', ...Array.from({ length: 32 }, (_, n) => `x${n}`)])],
+      ['root that climbs', '4.00', post(['rd'], ['ep=a'], { payload: '</../rd>;rt="oma.lwm2m"' })],
+      ['links that are no UTF-8', '4.00', post(['rd'], ['ep=a'], { payload: Buffer.from('3cff3e', 'hex') })],
+      ['location that climbs', '4.04', post(['rd', '..', 'rd'], [])],
+      ['empty location', '4.04', post(['rd', ''], [])],
+      ['location of 200 bytes', '4.04', post(['rd', 'x'.repeat(200)], [])],
       ['bad links', '4.00', post(['rd'], ['ep=a'], { payload: '</3/0>;title="open' })],
       ['links of no text', '4.00', post(['rd'], ['ep=a'], { payload: '</3/0>,' })],
       ['unknown location', '4.04', post(['rd', 'nobody'], [])],
@@ -211,6 +227,52 @@ describe('registration interface, datagram by datagram', function () {
     }
     assert.equal((await gateway.registrations()).length, before);
     assert.equal(codeOf(await device.exchange(raw({ code: '0.01', messageId: messageId++ }))), '4.04');
+  });
+
+  it('takes what a device of 1.1 or 1.2 says', async () => {
+    const device = await peer();
+    const query = ['ep=modern', 'lt=0', 'lwm2m=1.2', 'b=TU', 'Q', 'pid=7'];
+    const links = '</lwm2m>;rt="oma.lwm2m";ct="60 110 112",</lwm2m/3>;ver=1.2,</lwm2m/3/0>';
+    const answer = await device.exchange(post(['rd'], query, { payload: links }));
+    assert.equal(codeOf(answer), '2.01');
+    const [record] = await recordsOf('modern');
+    const { lt, ver, bnd, binding, queueMode, root, attributes } = branch<AvroRegistrationNew>(record!.value!);
+    assert.deepEqual(JSON.parse(JSON.stringify([lt, ver, bnd, binding, queueMode, root, attributes])), [
+      0,
+      '1.2',
+      'UQ',
+      { string: 'TU' },
+      true,
+      '/lwm2m',
+      { map: { pid: '7' } },
+    ]);
+  });
+
+  it('refuses an update that would change whose registration it is, and goes on with it', async () => {
+    const device = await peer();
+    const id = await register(device, 'same');
+    const refused: [string, Buffer][] = [
+      ['4.00', post(['rd', id], ['ep=other'])],
+      ['4.00', post(['rd', id], ['lwm2m=1.1'])],
+      ['4.00', post(['rd', id], ['lt=0'])],
+      ['4.00', post(['rd', id], [], { payload: '</3/0' })],
+      ['4.02', post(['rd', id], [], { options: [[2049, 'x']] })],
+    ];
+    for (const [code, datagram] of refused) assert.equal(codeOf(await device.exchange(datagram)), code);
+    assert.equal((await recordsOf('same')).length, 1);
+    assert.equal(codeOf(await device.exchange(post(['rd', id], ['ep=same', 'lt=30']))), '2.04');
+  });
+
+  it('keeps two devices on one socket apart, and follows each to where it moves', async () => {
+    const [shared, elsewhere] = [await peer(), await peer()];
+    const one = await register(shared, 'twin-1');
+    const two = await register(shared, 'twin-2');
+    assert.equal(codeOf(await elsewhere.exchange(post(['rd', two], []))), '2.04');
+    assert.equal(codeOf(await shared.exchange(post(['rd', one], []))), '2.04');
+    const ports = (await Promise.all(['twin-1', 'twin-2'].map(recordsOf))).map(
+      (records) => branch<AvroRegistrationUpdate>(records.at(-1)!.value!).port,
+    );
+    assert.deepEqual(ports, [shared.port, elsewhere.port]);
   });
 
   it('answers GET of a registration with 4.05', async () => {
