@@ -70,7 +70,7 @@ export function assertWritable(attributes: NotificationAttributes, path: Lwm2mPa
   if (ofValue !== undefined) throw attributeFault(`${ofValue} belongs to a resource, not to ${formatPath(path)}`);
 }
 
-/** lt lies below gt, and two steps fit between them (OMA LwM2M 1.0.2 §5.1.2). Throws LWM2M_ATTRIBUTES. */
+/** lt lies below gt, and two steps fit between them. Throws LWM2M_ATTRIBUTES. */
 export function assertConsistent({ gt, lt, st }: Pick<NotificationAttributes, 'gt' | 'lt' | 'st'>): void {
   if (gt == null || lt == null) return;
   if (lt >= gt || lt + 2 * (st ?? 0) >= gt) throw attributeFault('lt and two steps of st do not fit below gt');

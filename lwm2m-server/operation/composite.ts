@@ -35,7 +35,7 @@ export function isCompositeKey(text: string): boolean {
 }
 
 /**
- * Read-Composite, and with Observe the request of Observe-Composite: FETCH on the root (RFC 8132 §2).
+ * Read-Composite, and with Observe the request of Observe-Composite: FETCH on the root.
  * @param prefix what stands before the names of values on this device
  */
 export function fetchRequest(paths: readonly Lwm2mPath[], contentFormat: number, prefix: string): FetchRequest {

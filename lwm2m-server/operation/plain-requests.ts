@@ -68,7 +68,7 @@ function writeRequest(payload: AvroRequestPayload, path: Lwm2mPath, registration
   const { mode, node } = bodyOf(payload, `${REQUEST}.AvroWriteRequest`);
   const content = nodeFromAvro(node);
   assertNodeIsAt(content, path);
-  // POST on a resource is Execute (OMA LwM2M Core 1.0.2 §5.4): an update there would run something.
+  // POST on a resource is Execute: an update there would run something.
   requireLevel('write in mode UPDATE', path, mode === 'REPLACE' || path.resourceId === undefined, 'an instance');
   const contentFormat = formatFor(payload.contentFormat, registration, content);
   return {
