@@ -207,7 +207,7 @@ describe('registration interface, datagram by datagram', function () {
       ['empty version', '4.12', post(['rd'], ['ep=a', 'lwm2m='])],
       ['33 parameters', '4.00', post(['rd'], ['ep=a', ...Array.from({ length: 32 }, (_, n) => `x${n}`)])],
       ['root that climbs', '4.00', post(['rd'], ['ep=a'], { payload: '</../rd>;rt="oma.lwm2m"' })],
-      ['location that climbs', '4.04', post(['rd', '..', 'rd'], [])],
+      ['location that climbs', '4.02', post(['rd', '..', 'rd'], [])],
       ['empty location', '4.04', post(['rd', ''], [])],
       ['location of 200 bytes', '4.04', post(['rd', 'x'.repeat(200)], [])],
       ['bad links', '4.00', post(['rd'], ['ep=a'], { payload: '</3/0>;title="open' })],
