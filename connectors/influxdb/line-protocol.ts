@@ -19,18 +19,28 @@ export interface RecordLines {
  */
 export function linesOf(record: SinkRecord): RecordLines {
   if (record.from === 'registrations') return { lines: [], notFinite: 0 };
-  const { ep, serverId, path, rep, timestamp } = record.value;
+  const { ep, serverId, path, rep } = record.value;
   const head = `${MEASUREMENT}${tag('ep', ep)}${tag('kind', rep.kind)}`;
   const server = tag('serverId', serverId);
-  const tail = ` ${nanoseconds(timestamp, nanosecondsWithin(record))}`;
+  const within = nanosecondsWithin(record);
+  const timestamp = ownTimeOf(record) ?? record.value.timestamp;
+  const tail = ` ${nanoseconds(timestamp, within)}`;
   const common = commonFields(record);
   const lines: string[] = [];
   let notFinite = 0;
   for (const point of pathValuesOf(path, rep)) {
     if (isNotFinite(point)) notFinite++;
-    else lines.push(`${head}${tag('path', point.path)}${server} ${common}${valueField(point.value)}${tail}`);
+    else {
+      const end = point.timestampMs === undefined ? tail : ` ${nanoseconds(point.timestampMs, within)}`;
+      lines.push(`${head}${tag('path', point.path)}${server} ${common}${valueField(point.value)}${end}`);
+    }
   }
   return { lines, notFinite };
+}
+
+/** When the value of a read was taken, if the device said so. */
+function ownTimeOf(record: SinkRecord): number | undefined {
+  return record.from === 'replies' ? record.value.valueTimestamp?.long : undefined;
 }
 
 function commonFields(record: SinkRecord & { from: 'observations' | 'replies' }): string {

@@ -1,4 +1,6 @@
 import type {
+  AvroCompositeNode,
+  AvroCompositeResponse,
   AvroInstanceResource,
   AvroMultipleResource,
   AvroReadResponseBody,
@@ -18,6 +20,8 @@ export interface PathValue {
   readonly path: string;
   /** Absent where the record says nothing but its code. */
   readonly value?: PointValue;
+  /** ms since 1970, where the value has a time that is not the record's. */
+  readonly timestampMs?: number;
 }
 
 const RESOURCE = 'io.zeelos.leshan.avro.resource.';
@@ -33,6 +37,10 @@ export function pathValuesOf(path: string, rep: AvroResponsePayload): readonly P
         const values = contentValues(path, content as AvroReadResponseBody);
         return values.length > 0 ? values : [{ path }];
       }
+      case `${RESPONSE}AvroCompositeResponse`: {
+        const values = (content as AvroCompositeResponse).nodes.flatMap(nodeValues);
+        return values.length > 0 ? values : [{ path }];
+      }
       case `${RESPONSE}AvroDiscoverResponse`:
         return [{ path, value: text((content as { objectLinks: string }).objectLinks) }];
       case `${RESPONSE}AvroCreateResponse`:
@@ -42,6 +50,11 @@ export function pathValuesOf(path: string, rep: AvroResponsePayload): readonly P
     }
   }
   return [{ path }];
+}
+
+function nodeValues({ path, content, timestamp }: AvroCompositeNode): PathValue[] {
+  const values = contentValues(path, { content });
+  return timestamp == null ? values : values.map((value) => ({ ...value, timestampMs: timestamp.long }));
 }
 
 function contentValues(path: string, { content }: AvroReadResponseBody): PathValue[] {

@@ -157,4 +157,28 @@ describe('influxdb lines', () => {
     assert.equal(timeOf(-1), '-1000000');
     assert.equal(timeOf(1_790_000_000_000), '1790000000000000000');
   });
+
+  it('puts values with a time of their own at that time', () => {
+    const single = (value: number) => ({ [`${RESOURCE}AvroResource`]: resource('/3/0/9', { double: value }) });
+    const nodes = [
+      { path: '/3/0/9', content: single(1), timestamp: { long: 500 } },
+      { path: '/3/0/9', content: single(2), timestamp: null },
+      { path: '/3303/0', content: { [`${RESOURCE}AvroInstanceResource`]: instance(0, '/3303/0') }, timestamp: null },
+    ];
+    const ends = (record: SinkRecord) =>
+      linesOf(record).lines.map((line) => [/path=([^,]+)/.exec(line)![1], line.split(' ').at(-1)!.slice(0, -6)]);
+    assert.deepEqual(
+      ends({ ...reply('a'), value: { ...reply('a').value, rep: said('AvroCompositeResponse', { nodes }) } } as never),
+      [
+        ['/3/0/9', '500'],
+        ['/3/0/9', '1000'],
+        ['/3303/0/5700', '1000'],
+        ['/3303/0/6/0', '1000'],
+        ['/3303/0/6/3', '1000'],
+      ],
+    );
+    const read = { ...reply('a').value, valueTimestamp: { long: 700 } };
+    assert.deepEqual(ends({ ...reply('a'), value: read } as never), [['/3/0/9', '700']]);
+    assert.deepEqual(pathValuesOf('/', said('AvroCompositeResponse', { nodes: [] })), [{ path: '/' }]);
+  });
 });
