@@ -12,7 +12,12 @@ import { GatewayServer } from '../../../lwm2m-server/gateway-server.ts';
 import { RecordedNotifications } from '../../../lwm2m-server/observation/recorded-notifications.ts';
 import { Profiles } from '../../../lwm2m-server/registration/profiles.ts';
 import { avroType } from '../../../schemas/avro-types.ts';
-import type { AvroRegistrationResponse, AvroResponseObserve, ServerState } from '../../../schemas/generated/records.ts';
+import type {
+  AvroRegistrationResponse,
+  AvroRequestKind,
+  AvroResponseObserve,
+  ServerState,
+} from '../../../schemas/generated/records.ts';
 import { TOPICS } from '../../../schemas/topics.ts';
 
 const GATEWAY = 'gw1';
@@ -125,7 +130,7 @@ export class MemoryGateway {
       payload: Buffer.from(payload),
       contentFormat: 0,
       locationPath: [],
-      token: request.token ?? Buffer.alloc(0),
+      token: Buffer.from(request.token ?? []),
       peer,
     };
   }
@@ -148,6 +153,14 @@ export class MemoryGateway {
     if (answer.code !== '2.01') throw new Error(`registering answered ${answer.code}`);
     await settled();
     return answer.locationPath![1]!;
+  }
+
+  /** Runs a command to its reply. */
+  async command(kind: AvroRequestKind, ep: string, ticket: string, path: string): Promise<void> {
+    const payload = { kind, path, contentFormat: 'TEXT_CODE', body: null } as const;
+    const command = { request: { serverId: GATEWAY, ep, ticket, payload }, receivedAt: 0 };
+    await this.server.runner.run({ command, bytes: 0, marked: false });
+    await settled();
   }
 
   /** What came of a notification. */

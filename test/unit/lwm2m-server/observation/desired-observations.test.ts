@@ -3,17 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { udpPeer } from '../../../../lwm2m/coap/transport.ts';
-import type { WaitingCommand } from '../../../../lwm2m-server/bridge/command-queues.ts';
+import type { WaitingCommand } from '../../../../lwm2m-server/bridge/waiting-command.ts';
 import type { AvroRequestKind } from '../../../../schemas/generated/records.ts';
 import { MemoryGateway, settled } from '../gateway-in-memory.ts';
 
 const PATH = '/3303/0/5700';
 const ELSEWHERE = udpPeer('127.0.0.1', 6000);
-
-function command(kind: AvroRequestKind, ep: string, ticket: string, path = PATH): WaitingCommand {
-  const payload = { kind, path, contentFormat: 'TEXT_CODE', body: null } as const;
-  return { command: { request: { serverId: 'gw1', ep, ticket, payload }, receivedAt: 0 }, bytes: 0, marked: false };
-}
 
 describe('lwm2m-server/observation/desired-observations', () => {
   const gateways: MemoryGateway[] = [];
@@ -31,10 +26,6 @@ describe('lwm2m-server/observation/desired-observations', () => {
     for (const gateway of gateways.splice(0)) gateway.stop();
   });
 
-  const run = async (gateway: MemoryGateway, ...commands: WaitingCommand[]) => {
-    for (const one of commands) await gateway.server.runner.run(one);
-    await settled();
-  };
   const tokenOf = (gateway: MemoryGateway, ep = 'a', path = PATH) =>
     gateway.server.observations.byPath(ep, path)?.token;
 
@@ -59,7 +50,7 @@ describe('lwm2m-server/observation/desired-observations', () => {
   it('takes up again what a command started, with its ticket, whether the device reboots or leaves', async () => {
     const gateway = start();
     await gateway.register('a');
-    await run(gateway, command('observe', 'a', 'mine'));
+    await gateway.command('observe', 'a', 'mine', PATH);
     for (const leave of [false, true]) {
       const { registrationId } = gateway.server.registrations.byEndpointName('a')!;
       if (leave) assert.equal((await gateway.request('DELETE', ['rd', registrationId])).code, '2.02');
@@ -81,14 +72,15 @@ describe('lwm2m-server/observation/desired-observations', () => {
   it('asks no more once the command is cancelled, also of a device that does not hold it', async () => {
     const gateway = start();
     await gateway.register('a');
-    await run(gateway, command('observe', 'a', 'mine'), command('observeCancel', 'a', 'enough'));
+    await gateway.command('observe', 'a', 'mine', PATH);
+    await gateway.command('observeCancel', 'a', 'enough', PATH);
     assert.deepEqual(gateway.server.desiredOf('a'), []);
-    await run(gateway, command('observe', 'a', 'mine2'));
+    await gateway.command('observe', 'a', 'mine2', PATH);
     gateway.answer = () => ({ code: '4.04' });
     await gateway.register('a');
     assert.deepEqual(gateway.server.desiredOf('a'), [{ path: PATH, ticket: 'mine2', state: 'refused', code: '4.04' }]);
     const asked = gateway.asked.length;
-    await run(gateway, command('observeCancel', 'a', 'enough2'));
+    await gateway.command('observeCancel', 'a', 'enough2', PATH);
     assert.equal(gateway.asked.length, asked);
     assert.deepEqual(gateway.server.desiredOf('a'), []);
     assert.deepEqual([...gateway.state.keys()], ['registration/a']);
@@ -127,7 +119,7 @@ describe('lwm2m-server/observation/desired-observations', () => {
   it('takes an end that the device declared for a refusal: the wish of a command stays, the entry too', async () => {
     const gateway = start();
     await gateway.register('a');
-    await run(gateway, command('observe', 'a', 'mine'));
+    await gateway.command('observe', 'a', 'mine', PATH);
     gateway.notify(tokenOf(gateway)!, { code: '4.04', payload: Buffer.alloc(0) });
     await settled();
     assert.deepEqual(gateway.server.desiredOf('a'), [{ path: PATH, ticket: 'mine', state: 'refused', code: '4.04' }]);
@@ -171,7 +163,7 @@ describe('lwm2m-server/observation/desired-observations', () => {
     const id = await gateway.register('a');
     const first = tokenOf(gateway)!;
     assert.equal(gateway.notify(Buffer.from('nobodys')), 'rejected');
-    await run(gateway, command('observeCancel', 'a', 'enough'));
+    await gateway.command('observeCancel', 'a', 'enough', PATH);
     assert.equal(gateway.notify(first), 'rejected');
     await gateway.request('POST', ['rd', id]);
     await settled();
@@ -218,7 +210,8 @@ describe('lwm2m-server/observation/desired-observations', () => {
       const before = start();
       await before.register('holds');
       const left = await before.register('left');
-      await run(before, command('observe', 'holds', 't1'), command('observe', 'left', 't2'));
+      await before.command('observe', 'holds', 't1', PATH);
+      await before.command('observe', 'left', 't2', PATH);
       await before.request('DELETE', ['rd', left]);
       const gateway = restart(before);
       await settled();
