@@ -8,7 +8,7 @@ export interface RememberedRequest {
   /** False while the handler has it. */
   answered: boolean;
   /** Bytes to send again for a duplicate: the piggybacked response or the empty ACK. None yet, or none at all for NON. */
-  reply: Buffer | undefined;
+  reply: Uint8Array | undefined;
 }
 
 export type RequestsOfPeer = Map<number, RememberedRequest>;
@@ -59,7 +59,7 @@ export class RequestMemory {
   setReply(requests: RequestsOfPeer | undefined, entry: RememberedRequest, reply: Buffer): void {
     if (requests?.get(entry.messageId) !== entry) return;
     this.#replyBytes += reply.length - (entry.reply?.length ?? 0);
-    entry.reply = reply;
+    entry.reply = new Uint8Array(reply); // a copy: the few bytes of a pooled buffer would keep its whole slab
   }
 
   forgetExpired(requests: RequestsOfPeer, nowMs: number): void {

@@ -98,7 +98,7 @@ export class RequestServer {
   /** While the handler is at work a duplicate is absorbed; then it gets the same bytes again, RFC 7252 §4.2. */
   #repeat(state: PeerState, message: CoapMessage, earlier: RememberedRequest): void {
     this.#parts.counters.duplicates++;
-    if (message.type === 'CON' && earlier.reply !== undefined) this.#parts.send(earlier.reply, state.peer);
+    if (message.type === 'CON' && earlier.reply !== undefined) this.#parts.send(asBuffer(earlier.reply), state.peer);
   }
 
   /** Answers that depend on the message alone. */
