@@ -1,14 +1,16 @@
 import { hasCode } from '../../common/errors.ts';
 import { decodeContent } from '../../lwm2m/content/codec.ts';
 import type { Lwm2mNode } from '../../lwm2m/content/node.ts';
+import { decodeComposite, decodeTimedContent, type TimedContent } from '../../lwm2m/content/timed-content.ts';
 import type { ModelLookup } from '../../lwm2m/model/object-models.ts';
-import { modelsForDoubt } from '../../lwm2m/model/versioned-models.ts';
+import { modelsWithoutDoubt } from '../../lwm2m/model/versioned-models.ts';
 import type { Lwm2mPath } from '../../lwm2m/path.ts';
 
-/**
- * What a device sent, as `decodeContent` reads it. Where that fails and the device has another version of the object than any model
- * here, the value is kept as it came: as bytes, or as text.
+/*
+ * Content of a device, read as the functions of lwm2m/content read it. Where that fails and the device has another version of the
+ * object than any model here, the value is kept as it came: as bytes from TLV, as text from text, else with the type on the wire.
  */
+
 export function decodeDeviceContent(
   contentFormat: number | undefined,
   payload: Uint8Array,
@@ -19,8 +21,47 @@ export function decodeDeviceContent(
   try {
     return decodeContent(contentFormat, payload, path, models, rootPath);
   } catch (error) {
-    const instead = hasCode(error, 'LWM2M_CONTENT') ? modelsForDoubt(models, path.objectId) : undefined;
-    if (instead === undefined) throw error;
-    return decodeContent(contentFormat, payload, path, instead, rootPath);
+    return decodeContent(contentFormat, payload, path, modelsAfter(error, models), rootPath);
   }
+}
+
+export function decodeDeviceTimedContent(
+  contentFormat: number | undefined,
+  payload: Uint8Array,
+  path: Lwm2mPath,
+  models: ModelLookup,
+  nowMs: number,
+  rootPath: string,
+): TimedContent {
+  return inDoubt(models, (own) => decodeTimedContent(contentFormat, payload, path, own, nowMs, rootPath));
+}
+
+/** @param paths undefined: a Send */
+export function decodeDeviceComposite(
+  contentFormat: number | undefined,
+  payload: Uint8Array,
+  paths: readonly Lwm2mPath[] | undefined,
+  models: ModelLookup,
+  nowMs: number,
+  rootPath: string,
+): TimedContent {
+  return inDoubt(models, (own) => decodeComposite(contentFormat, payload, paths, own, nowMs, rootPath));
+}
+
+function inDoubt(models: ModelLookup, decode: (models: ModelLookup) => TimedContent): TimedContent {
+  let content: TimedContent;
+  try {
+    content = decode(models);
+  } catch (error) {
+    return decode(modelsAfter(error, models));
+  }
+  const instead = content.faults.length === 0 ? undefined : modelsWithoutDoubt(models);
+  return instead === undefined ? content : decode(instead);
+}
+
+/** The models to try next; throws the error where there are none. */
+function modelsAfter(error: unknown, models: ModelLookup): ModelLookup {
+  const instead = hasCode(error, 'LWM2M_CONTENT') ? modelsWithoutDoubt(models) : undefined;
+  if (instead === undefined) throw error;
+  return instead;
 }

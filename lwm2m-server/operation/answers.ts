@@ -1,19 +1,13 @@
 import { PlatformError } from '../../common/errors.ts';
 import type { CoapResponse } from '../../lwm2m/coap/endpoint.ts';
 import { CONTENT_FORMATS } from '../../lwm2m/content/content-formats.ts';
-import {
-  carriesTime,
-  decodeComposite,
-  decodeTimedContent,
-  type TimedContent,
-  type TimedNode,
-} from '../../lwm2m/content/timed-content.ts';
+import { carriesTime, type TimedContent, type TimedNode } from '../../lwm2m/content/timed-content.ts';
 import { formatLinkFormat, parseLinkFormat } from '../../lwm2m/link-format.ts';
 import type { ModelLookup, ObjectModels } from '../../lwm2m/model/object-models.ts';
 import { formatPath, type Lwm2mPath } from '../../lwm2m/path.ts';
 import type { AvroCompositeNode, AvroResponsePayload } from '../../schemas/generated/records.ts';
 import { nodeToAvro } from '../bridge/avro-nodes.ts';
-import { decodeDeviceContent } from '../models/device-content.ts';
+import { decodeDeviceComposite, decodeDeviceContent, decodeDeviceTimedContent } from '../models/device-content.ts';
 import { registrationModels } from '../models/registration-models.ts';
 import type { Registration } from '../registration/registration.ts';
 import { belowRoot, namePrefix } from './node-paths.ts';
@@ -71,7 +65,7 @@ export function readAnswer(answer: Content, path: Lwm2mPath, reader: Reader, now
   const code = codeName(answer.code);
   if (!mayCarryTime(answer.contentFormat)) return { outcome: { code, body: readBody(answer, path, reader) } };
   const { models, prefix } = reader;
-  const content = decodeTimedContent(answer.contentFormat, answer.payload, path, models, nowMs, prefix);
+  const content = decodeDeviceTimedContent(answer.contentFormat, answer.payload, path, models, nowMs, prefix);
   assertRecordable(content);
   const newest = content.values.at(-1);
   if (newest === undefined) throw content.faults[0] ?? new PlatformError('LWM2M_CONTENT', 'the answer holds no value');
@@ -90,7 +84,7 @@ export function compositeAnswer(
   { models, prefix }: Reader,
   nowMs: number,
 ): ReadAnswer {
-  const content = decodeComposite(answer.contentFormat, answer.payload, paths, models, nowMs, prefix);
+  const content = decodeDeviceComposite(answer.contentFormat, answer.payload, paths, models, nowMs, prefix);
   assertRecordable(content);
   const nodes = content.values.map(compositeNode);
   const body = { [COMPOSITE_BODY]: { nodes } };

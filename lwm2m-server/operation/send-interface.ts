@@ -2,10 +2,11 @@ import { isRetriable, messageOf, PlatformError } from '../../common/errors.ts';
 import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import type { Log } from '../../common/log.ts';
 import type { CoapRequest, Respond } from '../../lwm2m/coap/endpoint.ts';
-import { decodeComposite, type TimedContent } from '../../lwm2m/content/timed-content.ts';
+import type { TimedContent } from '../../lwm2m/content/timed-content.ts';
 import type { ObjectModels } from '../../lwm2m/model/object-models.ts';
 import type { Outbox } from '../bridge/outbox.ts';
 import type { ServerCounters } from '../counters.ts';
+import { decodeDeviceComposite } from '../models/device-content.ts';
 import { NO_TICKET } from '../observation/observations.ts';
 import { PendingAnswers } from '../registration/pending-answers.ts';
 import type { Registration } from '../registration/registration.ts';
@@ -102,7 +103,7 @@ export class SendInterface {
     const { models, prefix } = readerFor(this.#o.models, registration);
     let content: TimedContent;
     try {
-      content = decodeComposite(contentFormat, payload, undefined, models, this.#o.now(), prefix);
+      content = decodeDeviceComposite(contentFormat, payload, undefined, models, this.#o.now(), prefix);
     } catch (error) {
       if (!(error instanceof PlatformError)) throw error;
       this.#o.values.countFaults(contentFormat);

@@ -16,6 +16,11 @@ export class VersionedModels implements ModelLookup {
   readonly #versions: ReadonlyMap<number, string>;
   readonly #lwm2mVersion: string;
   readonly #chosen = new Map<number, Chosen>();
+  /** The same without the models in doubt. */
+  readonly certain: ModelLookup = {
+    object: (id) => (this.#of(id)?.doubtful === false ? this.object(id) : undefined),
+    resource: (id, resourceId) => (this.#of(id)?.doubtful === false ? this.resource(id, resourceId) : undefined),
+  };
   #changes = -1;
 
   /** @param lwm2mVersion says of which version objects without one are; '' lets them be the newest */
@@ -37,9 +42,10 @@ export class VersionedModels implements ModelLookup {
     return chosen.resources.get(resourceId);
   }
 
-  /** True when the model of an object may not be what the device means by it. */
-  isDoubtful(objectId: number): boolean {
-    return this.#of(objectId)?.doubtful === true;
+  /** True when one of the models chosen so far may not be what the device means by its object. */
+  get hasDoubts(): boolean {
+    for (const { doubtful } of this.#chosen.values()) if (doubtful) return true;
+    return false;
   }
 
   #of(id: number): Chosen | undefined {
@@ -80,13 +86,10 @@ function partsOf(version: string): readonly number[] {
   return version.split('.').map(Number);
 }
 
-const NO_MODELS: ModelLookup = { object: () => undefined, resource: () => undefined };
-
 /**
- * For content that the models of a device cannot read: where the model is in doubt, what reads it without one, as numbers of no known
- * type, so that a value of another version never gets lost. Else undefined: the content is at fault.
+ * For content that the models of a device cannot read: the same without those in doubt, so that a value of another version is read
+ * by what it says of itself instead of getting lost. Undefined when none that was asked for is in doubt: the content is at fault.
  */
-export function modelsForDoubt(models: ModelLookup, objectId: number | undefined): ModelLookup | undefined {
-  const doubtful = objectId !== undefined && models instanceof VersionedModels && models.isDoubtful(objectId);
-  return doubtful ? NO_MODELS : undefined;
+export function modelsWithoutDoubt(models: ModelLookup): ModelLookup | undefined {
+  return models instanceof VersionedModels && models.hasDoubts ? models.certain : undefined;
 }

@@ -4,7 +4,11 @@ import type { ObjectInstance, SingleResource } from '../../../../lwm2m/content/n
 import { coreObjectModels } from '../../../../lwm2m/model/core-objects.ts';
 import { parseDdf } from '../../../../lwm2m/model/ddf.ts';
 import { parsePath } from '../../../../lwm2m/path.ts';
-import { decodeDeviceContent } from '../../../../lwm2m-server/models/device-content.ts';
+import {
+  decodeDeviceComposite,
+  decodeDeviceContent,
+  decodeDeviceTimedContent,
+} from '../../../../lwm2m-server/models/device-content.ts';
 import { registrationModels } from '../../../../lwm2m-server/models/registration-models.ts';
 import { parseAnnouncement } from '../../../../lwm2m-server/registration/announced-objects.ts';
 import { ddfXml } from '../../../rig/ddf.ts';
@@ -101,6 +105,28 @@ describe('content of an object in a version without a model', () => {
     assert.deepEqual(readValue(read(links, TEXT, 'off', '/27123/0/7', ddf)), { type: 'STRING', value: 'off' });
     const tlv = readValue(read(links, TLV, Buffer.of(0xc3, 7, 1, 2, 3), '/27123/0/7', ddf));
     assert.deepEqual(tlv, { type: 'OPAQUE', value: Buffer.of(1, 2, 3) });
+  });
+
+  it('is kept as it came, also in SenML and in a Send', () => {
+    const models = coreObjectModels();
+    for (const model of parseDdf(meter('1.0', 'Integer'))) models.add(model);
+    const { objectVersions } = parseAnnouncement('</27123>;ver=2.0,</27123/0>');
+    const own = registrationModels(models, { objectVersions, version: '1.1' });
+    const lone = Buffer.from('[{"n":"/27123/0/7","vs":"off"}]');
+    const one = decodeDeviceTimedContent(SENML_JSON.number, lone, parsePath('/27123/0/7'), own, 0, '');
+    assert.deepEqual([one.values.map(({ node }) => readValue(node).value), one.faults], [['off'], []]);
+    const both = Buffer.from('[{"n":"/27123/0/7","vs":"off"},{"n":"/3/0/9","v":80}]');
+    const sent = decodeDeviceComposite(SENML_JSON.number, both, undefined, own, 0, '');
+    assert.deepEqual(
+      [sent.values.map(({ node }) => readValue(node)), sent.faults],
+      [
+        [
+          { type: 'STRING', value: 'off' },
+          { type: 'INTEGER', value: 80 },
+        ],
+        [],
+      ],
+    );
   });
 
   it('is refused where the model is the right one and the content is at fault', () => {

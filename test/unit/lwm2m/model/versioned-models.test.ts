@@ -3,7 +3,7 @@ import { coreObjectModels } from '../../../../lwm2m/model/core-objects.ts';
 import { defaultObjectVersion } from '../../../../lwm2m/model/default-versions.ts';
 import { defineObject } from '../../../../lwm2m/model/definition.ts';
 import { type ObjectModel, ObjectModels } from '../../../../lwm2m/model/object-models.ts';
-import { modelsForDoubt } from '../../../../lwm2m/model/versioned-models.ts';
+import { modelsWithoutDoubt } from '../../../../lwm2m/model/versioned-models.ts';
 
 const NONE: ReadonlyMap<number, string> = new Map();
 
@@ -118,11 +118,16 @@ describe('object models of one device', () => {
 
   it('are left aside where they are in doubt and cannot read the content', () => {
     const view = models.withVersions(new Map([[10, '3.0']]));
-    const generic = modelsForDoubt(view, 10);
-    assert.equal(generic?.resource(10, 0), undefined);
-    assert.equal(generic?.object(10), undefined);
-    assert.equal(modelsForDoubt(view, 11), undefined);
-    assert.equal(modelsForDoubt(view, undefined), undefined);
-    assert.equal(modelsForDoubt(models, 10), undefined);
+    view.resource(11, 0);
+    assert.equal(modelsWithoutDoubt(view), undefined);
+    view.resource(10, 0);
+    const certain = modelsWithoutDoubt(view);
+    assert.ok(certain);
+    assert.equal(certain.resource(10, 0), undefined);
+    assert.equal(certain.object(10), undefined);
+    assert.equal(certain.resource(11, 0)?.type, 'FLOAT');
+    assert.equal(certain.object(11)?.version, '1.0');
+    assert.equal(certain.object(12), undefined);
+    assert.equal(modelsWithoutDoubt(models), undefined);
   });
 });
