@@ -2,14 +2,14 @@ import { isRetriable, type PlatformError } from '../../common/errors.ts';
 import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import type { Log } from '../../common/log.ts';
 import type { CoapNotification } from '../../lwm2m/coap/endpoint.ts';
-import { decodeComposite, decodeTimedContent, type TimedContent } from '../../lwm2m/content/timed-content.ts';
+import type { TimedContent } from '../../lwm2m/content/timed-content.ts';
 import type { ObjectModels } from '../../lwm2m/model/object-models.ts';
 import type { AvroResponseObserve, AvroResponsePayload } from '../../schemas/generated/records.ts';
 import { nodeToAvro } from '../bridge/avro-nodes.ts';
 import type { Outbox } from '../bridge/outbox.ts';
 import { observationTombstone } from '../bridge/state-entries.ts';
 import type { ServerCounter, ServerCounters } from '../counters.ts';
-import { decodeDeviceContent } from '../models/device-content.ts';
+import { decodeDeviceComposite, decodeDeviceContent, decodeDeviceTimedContent } from '../models/device-content.ts';
 import { registrationModels } from '../models/registration-models.ts';
 import { mayCarryTime } from '../operation/answers.ts';
 import type { OperationResult } from '../operation/device-requests.ts';
@@ -181,8 +181,9 @@ export class Notifications {
   ): TimedContent {
     const models = registrationModels(this.#o.models, registration);
     const prefix = namePrefix(registration);
-    if (composite === undefined) return decodeTimedContent(contentFormat, payload, lwm2mPath, models, nowMs, prefix);
-    return decodeComposite(contentFormat, payload, composite.paths, models, nowMs, prefix);
+    if (composite === undefined)
+      return decodeDeviceTimedContent(contentFormat, payload, lwm2mPath, models, nowMs, prefix);
+    return decodeDeviceComposite(contentFormat, payload, composite.paths, models, nowMs, prefix);
   }
 
   /** RFC 7641 §3.2: a notification with an error code is the last one. */
