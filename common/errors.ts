@@ -212,6 +212,21 @@ export const ERROR_CODES = {
     meaning: 'a management request cannot be understood',
     remedy: 'the reply names the field',
   },
+  COMMAND_EXPIRED: {
+    retriable: false,
+    meaning: 'the time of a command was over before its device could be asked',
+    remedy: 'give it more time with expiresAt, or see why the device does not come',
+  },
+  COMMAND_WITHDRAWN: {
+    retriable: false,
+    meaning: 'a waiting command was cancelled, or a newer one took its place',
+    remedy: 'none is needed',
+  },
+  COMMAND_INTERRUPTED: {
+    retriable: false,
+    meaning: 'the server ended while a command ran that changes its device',
+    remedy: 'read from the device whether it was done before you repeat it',
+  },
   LWM2M_REFUSED: {
     retriable: false,
     meaning: 'a device refuses an operation on purpose',

@@ -5,11 +5,14 @@ import type { ObjectModels } from '../lwm2m/model/object-models.ts';
 import type { ObservationState } from '../schemas/generated/records.ts';
 import type { AnsweredCommands } from './bridge/answered-commands.ts';
 import type { ServerIdentity } from './bridge/avro-registrations.ts';
+import { CommandAdmission } from './bridge/command-admission.ts';
 import { CommandQueues } from './bridge/command-queues.ts';
+import { notUnderstood } from './bridge/command-refusals.ts';
 import { CommandRunner } from './bridge/command-runner.ts';
+import { CommandStore } from './bridge/command-store.ts';
 import type { Outbox } from './bridge/outbox.ts';
 import type { RestoredState } from './bridge/restore.ts';
-import { commandIdentity, commandTombstone, compositeFromState, observationTombstone } from './bridge/state-entries.ts';
+import { commandTombstone, compositeFromState, observationTombstone } from './bridge/state-entries.ts';
 import type { ServerCounters } from './counters.ts';
 import { ServerEvents } from './events.ts';
 import { type DesiredObservation, DesiredObservations } from './observation/desired-observations.ts';
@@ -23,7 +26,10 @@ import { Wishes } from './observation/wishes.ts';
 import { DeviceRequests } from './operation/device-requests.ts';
 import { SEND_PATH, SendInterface } from './operation/send-interface.ts';
 import { ValueRecords } from './operation/value-records.ts';
+import { Presence } from './queue-mode/presence.ts';
+import { AWAKE_WINDOW_MS, COMMAND_QUEUE_LIMIT, COMMAND_QUEUE_TTL_MS } from './queue-mode/queue-defaults.ts';
 import type { Profiles } from './registration/profiles.ts';
+import type { Registration } from './registration/registration.ts';
 import { REGISTRATION_PATH, RegistrationInterface } from './registration/registration-interface.ts';
 import { fullLifeMs, Registrations } from './registration/registrations.ts';
 
@@ -45,6 +51,12 @@ export interface GatewayServerOptions {
   readonly profiles: Profiles;
   readonly maxRegistrations: number;
   readonly requestTimeoutMs: number;
+  /** Of queue mode; the defaults of the settings where they are not given. */
+  readonly awakeWindowMs?: number;
+  readonly commandQueueTtlMs?: number;
+  readonly commandQueueLimit?: number;
+  /** Told how long each command that ran took until its reply was committed. */
+  readonly onCommandRan?: (ms: number) => void;
   readonly signal: AbortSignal;
   readonly log: Log;
   readonly now: () => number;
@@ -60,7 +72,10 @@ export class GatewayServer {
   readonly registrations: Registrations;
   readonly observations: Observations;
   readonly queues: CommandQueues;
-  readonly runner: CommandRunner;
+  readonly presence: Presence;
+  /** For commands of this process. */
+  readonly admission: CommandAdmission;
+  readonly store: CommandStore;
   readonly events: ServerEvents;
   readonly #o: GatewayServerOptions;
   readonly #registration: RegistrationInterface;
@@ -74,13 +89,27 @@ export class GatewayServer {
 
   constructor(options: GatewayServerOptions) {
     this.#o = options;
-    const { endpoint, models, outbox, server } = options;
+    const { models, outbox, server } = options;
+    const endpoint = { request: this.#request };
     const events = new ServerEvents((error) => options.log.error({ err: error }, 'a fault in a listener'));
     this.events = events;
     this.registrations = new Registrations(options.maxRegistrations, options.elapsed);
     this.observations = new Observations(options.maxRegistrations * OBSERVATIONS_PER_REGISTRATION);
+    this.presence = new Presence({
+      awakeWindowMs: options.awakeWindowMs ?? AWAKE_WINDOW_MS,
+      elapsed: options.elapsed,
+      onAwake: (registration) => {
+        this.queues.wake(registration.endpointName);
+        if (events.hasListeners) events.emit({ kind: 'awake', registration });
+      },
+      onSleeping: (registration) => {
+        if (events.hasListeners) events.emit({ kind: 'sleeping', registration });
+      },
+    });
     const shared = {
       ...options,
+      endpoint,
+      presence: this.presence,
       registrations: this.registrations,
       observations: this.observations,
       serverId: server.serverId,
@@ -99,23 +128,46 @@ export class GatewayServer {
       requests: observe,
       notifications: this.#notifications,
     });
-    this.runner = new CommandRunner({ ...shared, requests: new DeviceRequests({ ...options, values }), observe });
-    this.queues = new CommandQueues((waiting) => this.runner.run(waiting));
+    this.store = new CommandStore({
+      ...options,
+      onUnkeepable: (command, error) => this.queues.refuse(command, notUnderstood(error)),
+    });
+    const runner = new CommandRunner({
+      ...shared,
+      store: this.store,
+      requests: new DeviceRequests({ ...shared, values }),
+      observe,
+      onRan: options.onCommandRan,
+    });
+    this.queues = new CommandQueues({
+      run: (command) => runner.run(command),
+      answer: (command, refusal) => runner.answer(command, refusal),
+      readiness: (command) => runner.readiness(command),
+      onParked: (command) => this.store.keep(command),
+      onExpired: () => options.counters.commands_expired++,
+      parkedLimit: options.commandQueueLimit ?? COMMAND_QUEUE_LIMIT,
+      waitMs: options.commandQueueTtlMs ?? COMMAND_QUEUE_TTL_MS,
+      now: options.now,
+    });
+    this.admission = new CommandAdmission({ ...shared, queues: this.queues, store: this.store });
     this.#registration = new RegistrationInterface({
       ...shared,
       wishes,
       refusals,
       events: {
         onRegistered: (registration) => {
+          this.#listens(registration);
           this.#desired.ensure(registration, 'registered');
           if (events.hasListeners) events.emit({ kind: 'registered', registration });
         },
         onUpdated: (registration) => {
+          this.#listens(registration);
           this.#desired.ensure(registration, 'updated');
           if (events.hasListeners) events.emit({ kind: 'updated', registration });
         },
         onMoved: (_registration, from) => this.#forget(from),
         onEnded: (registration, end, successor) => {
+          if (successor === undefined) this.presence.forget(registration.endpointName);
           if (successor?.peer.key !== registration.peer.key) this.#forget(registration.peer);
           if (events.hasListeners) events.emit({ kind: 'deregistered', registration, end });
         },
@@ -126,8 +178,29 @@ export class GatewayServer {
   onRequest(request: CoapRequest, respond: Respond): void {
     if (this.#o.signal.aborted) respond({ code: '5.03' });
     else if (request.path[0] === REGISTRATION_PATH) this.#registration.handle(request, respond);
-    else if (request.path[0] === SEND_PATH) this.#send.handle(request, respond);
-    else respond({ code: '4.04' });
+    else {
+      this.#heardFrom(request.peer);
+      if (request.path[0] === SEND_PATH) this.#send.handle(request, respond);
+      else respond({ code: '4.04' });
+    }
+  }
+
+  /** Every request of ours to a device; what answers is awake. */
+  readonly #request: CoapEndpoint['request'] = async (peer, request, options) => {
+    const answer = await this.#o.endpoint.request(peer, request, options);
+    this.#heardFrom(peer);
+    return answer;
+  };
+
+  #heardFrom(peer: Peer): void {
+    for (const registration of this.registrations.byPeer(peer))
+      if (registration.queueMode) this.presence.heard(registration);
+  }
+
+  /** Its registration or update is recorded: what waits for it leaves, also where it was not asleep but away. */
+  #listens(registration: Registration): void {
+    this.presence.heard(registration);
+    this.queues.wake(registration.endpointName);
   }
 
   onNotification(notification: CoapNotification): void {
@@ -158,6 +231,7 @@ export class GatewayServer {
     try {
       this.#registration.tick();
       this.#send.tick();
+      this.presence.tick();
       if (++this.#ticks % PROFILES_EVERY_TICKS === 0 && this.#o.profiles.reload()) this.#desired.ensureAll();
     } catch (error) {
       this.#o.log.error({ err: error }, 'a fault while looking at lifetimes');
@@ -170,6 +244,7 @@ export class GatewayServer {
       const fullMs = fullLifeMs(registration);
       const leftMs = registration.lastUpdateAtMs + fullMs - this.#o.now();
       this.registrations.add(registration, Math.min(fullMs, Math.max(leftMs, RESTORED_GRACE_MS)));
+      this.presence.heardBefore(registration, this.#o.now() - registration.lastUpdateAtMs);
     }
     for (const entry of state.observations) this.#restoreObservation(entry);
   }
@@ -187,10 +262,10 @@ export class GatewayServer {
   /** Goes on with commands that have no reply yet and with observations that are missing. Call once the socket is open. */
   resume(state: RestoredState): void {
     const { answered, outbox } = this.#o;
-    for (const waiting of state.commands) {
-      const { request } = waiting.command;
-      if (answered.has(commandIdentity(request))) outbox.append(commandTombstone(outbox, request));
-      else this.queues.push(waiting);
+    for (const command of state.commands) {
+      if (answered.has(command.identity)) outbox.append(commandTombstone(outbox, command.request));
+      else if (command.request.payload.kind === 'cancel') this.admission.admit(command);
+      else this.queues.push(command);
     }
     for (const lost of this.#lost.splice(0)) outbox.append(observationTombstone(outbox, lost));
     this.#desired.ensureAll();

@@ -102,6 +102,9 @@ async function run(settings: Settings, { signal, log }: ServiceContext, closers:
       profiles: new Profiles(settings.profilesFile, log),
       maxRegistrations: settings.maxRegistrations,
       requestTimeoutMs: settings.requestTimeoutMs,
+      awakeWindowMs: settings.awakeWindowMs,
+      commandQueueTtlMs: settings.commandQueueTtlMs,
+      commandQueueLimit: settings.commandQueueLimit,
     },
   });
   server.restore(restored);
@@ -147,13 +150,15 @@ async function takeCommands(
     reader: ConstructorParameters<typeof CommandIntake>[0]['reader'];
   },
 ): Promise<void> {
-  const { queues, runner } = o.server;
-  const intake = new CommandIntake({ ...o, queues, runner, log, now: Date.now });
+  const { admission, queues, store } = o.server;
+  const clocks = { now: Date.now, elapsed: () => performance.now() };
+  const intake = new CommandIntake({ ...o, ...clocks, admission, queues, store, log });
   await consume({
     kafka: o.kafka,
     groupId: gatewayId,
     topics: [TOPICS.requests.nameFor(gatewayId)],
     onBatch: (batch) => intake.onBatch(batch),
+    commitsItself: true,
     sessionTimeoutMs: SESSION_TIMEOUT_MS,
     signal,
     log,

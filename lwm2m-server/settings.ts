@@ -1,5 +1,6 @@
 import { gatewayId, hostAndPorts, httpUrl, list, port, text, wholeNumber, yesNo } from '../common/setting-types.ts';
 import type { SettingsTable } from '../common/settings.ts';
+import { AWAKE_WINDOW_MS, COMMAND_QUEUE_LIMIT, COMMAND_QUEUE_TTL_MS } from './queue-mode/queue-defaults.ts';
 
 export const LWM2M_SERVER_SETTINGS = {
   gatewayId: { about: 'id of this gateway: names its topics and is the serverId of its records', schema: gatewayId },
@@ -47,5 +48,18 @@ export const LWM2M_SERVER_SETTINGS = {
   requestTimeoutMs: {
     about: 'longest wait for the answer of a device to a command, in milliseconds',
     schema: wholeNumber(100, 3_600_000).default(120_000),
+  },
+  awakeWindowMs: {
+    about:
+      'how long a device in queue mode listens after each message of its own, in milliseconds (RFC 7252: MAX_TRANSMIT_WAIT)',
+    schema: wholeNumber(100, 86_400_000).default(AWAKE_WINDOW_MS),
+  },
+  commandQueueTtlMs: {
+    about: 'how long a command waits for a device that sleeps or is away when it has no expiresAt, in milliseconds',
+    schema: wholeNumber(1, 31_536_000_000).default(COMMAND_QUEUE_TTL_MS),
+  },
+  commandQueueLimit: {
+    about: 'commands that may wait for devices that sleep or are away; a further one is answered at once',
+    schema: wholeNumber(1, 1_000_000).default(COMMAND_QUEUE_LIMIT),
   },
 } as const satisfies SettingsTable;

@@ -14,6 +14,8 @@ export interface ConsumedBatch {
   readonly records: readonly ConsumedRecord[];
   /** Next offset of the partition when the batch was fetched: lag = highWatermark − offset − 1. */
   readonly highWatermark: bigint;
+  /** Of a consumer that commits itself: the next record to read after a restart. Rejects when the group has changed hands since. */
+  commit(offset: bigint): Promise<void>;
   /** Keeps the group membership alive; call it at least every few seconds while a batch takes long. */
   heartbeat(): Promise<void>;
   /** Aborted on shutdown and when the partition may have moved to another member: give up and throw. */
@@ -37,6 +39,8 @@ export interface ConsumeOptions {
   readonly log: Log;
   /** Largest fetch of one partition; bounds what one batch holds in memory. */
   readonly batchBytes?: number;
+  /** The next batch comes when `onBatch` resolves, and nothing is committed but by the batch's `commit`. */
+  readonly commitsItself?: boolean;
   /** How long the group waits for a member that says nothing, so also how long a successor waits after a kill. */
   readonly sessionTimeoutMs?: number;
   /** The consumer has joined its group and has its partitions. */
@@ -121,8 +125,13 @@ async function handleBatch(
   signal: AbortSignal,
 ): Promise<void> {
   const { batch, isStale } = payload;
-  const outcome = await handleUntilDone(o, payload, signal);
+  const outcome = await handleUntilDone(o, consumer, payload, signal);
   if (outcome === 'given up' || isStale()) return;
+  if (o.commitsItself === true) {
+    payload.resolveOffset(batch.lastOffset());
+    await payload.heartbeat();
+    return;
+  }
   const last = outcome === undefined ? BigInt(batch.lastOffset()) : outcome.stopBefore - 1n;
   const { topic, partition } = batch;
   try {
@@ -142,16 +151,19 @@ async function handleBatch(
 /** Repeats `onBatch` until it succeeds, with heartbeats between; gives up when this member may have lost the partition. */
 async function handleUntilDone(
   o: ConsumeOptions,
+  consumer: Consumer,
   { batch, heartbeat, isRunning, isStale }: EachBatchPayload,
   signal: AbortSignal,
 ): Promise<StopBefore | undefined | 'given up'> {
   const { topic, partition } = batch;
+  const commit = async (offset: bigint) =>
+    await consumer.commitOffsets([{ topic, partition, offset: offset.toString() }]);
   const longestPauseMs = (o.sessionTimeoutMs ?? DEFAULT_SESSION_TIMEOUT_MS) / 4;
   for (let attempt = 0; !signal.aborted && isRunning() && !isStale(); attempt++) {
     try {
       const records = batch.messages as ConsumedRecord[];
       const highWatermark = BigInt(batch.highWatermark);
-      return (await o.onBatch({ topic, partition, records, highWatermark, heartbeat, signal })) ?? undefined;
+      return (await o.onBatch({ topic, partition, records, highWatermark, commit, heartbeat, signal })) ?? undefined;
     } catch (error) {
       if (signal.aborted) break;
       const at = { topic, partition, offset: batch.firstOffset(), reason: messageOf(error) };

@@ -1,99 +1,136 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isRetriable, messageOf, PlatformError } from '../../common/errors.ts';
 import type { ConsumedBatch, ConsumedRecord } from '../../common/kafka/consumer.ts';
 import { sleep } from '../../common/lifecycle.ts';
 import type { Log } from '../../common/log.ts';
 import type { RecordReader } from '../../common/records.ts';
-import type { AvroRequest, CommandState } from '../../schemas/generated/records.ts';
+import type { AvroRequest } from '../../schemas/generated/records.ts';
 import type { ServerCounters } from '../counters.ts';
-import { inWords } from '../operation/outcome.ts';
 import type { AnsweredCommands } from './answered-commands.ts';
+import type { CommandAdmission } from './command-admission.ts';
+import { CommandOffsets, type HeldOffset } from './command-offsets.ts';
 import type { CommandQueues } from './command-queues.ts';
-import { CHANGES_DEVICE, type CommandRunner } from './command-runner.ts';
+import type { CommandStore } from './command-store.ts';
 import type { Outbox } from './outbox.ts';
-import { commandEntry, commandIdentity } from './state-entries.ts';
+import { commandIdentity } from './state-entries.ts';
+import { WaitingCommand } from './waiting-command.ts';
 
-/** How often a full queue is looked at again, the group membership kept alive meanwhile. */
-const ROOM_CHECK_MS = 100;
+/** How often it is looked whether there is room again, the group membership kept alive meanwhile. */
+const ROOM_CHECK_MS = 10;
+
+/**
+ * Records whose effect is not durable yet. So many come again after a kill at most, far fewer than the replies that are remembered;
+ * beyond them what was fetched is put into the state topic before more is.
+ */
+const UNSETTLED_LIMIT = 2_000;
+/** A command that takes longer is put into the state topic, so that its offset holds up no other. */
+const KEEP_AFTER_MS = 1_000;
+const COMMIT_EVERY_MS = 100;
+
+/** Commands taken before other work of the process has its turn. */
+const TAKEN_AT_ONCE = 16;
+
+/** Names that its reply repeats: longer ones fit no record beside what else there is. */
+const NAMES_LIMIT = 64 * 1024;
 
 export interface CommandIntakeOptions {
   readonly reader: RecordReader<AvroRequest>;
+  readonly admission: CommandAdmission;
   readonly queues: CommandQueues;
-  readonly runner: CommandRunner;
+  readonly store: CommandStore;
   readonly answered: AnsweredCommands;
   readonly outbox: Outbox;
   readonly counters: ServerCounters;
   readonly log: Log;
   readonly now: () => number;
+  readonly elapsed: () => number;
 }
 
-/** Takes commands from the topic: each is durable in the state topic before the offset that would bring it again is committed. */
+/**
+ * Takes commands from the topic. The record there is the durable copy of a command: its offset is committed only when the reply is,
+ * or when the command is in the state topic. So what is answered soon costs no commit before it runs, and what waits holds up nobody.
+ */
 export class CommandIntake {
   readonly #o: CommandIntakeOptions;
+  #offsets = new CommandOffsets();
+  #commit: ConsumedBatch['commit'] | undefined;
+  #committed: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: CommandIntakeOptions) {
     this.#o = options;
   }
 
-  /** Rejects when a record could not be made durable or its schema could not be asked for; the batch then comes again. */
+  /** Rejects when a schema could not be asked for or a dead letter not written; the batch then comes again. */
   async onBatch(batch: ConsumedBatch): Promise<void> {
+    this.#commit = batch.commit;
+    let taken = 0;
     for (const record of batch.records) {
-      while (!this.#o.queues.hasRoom && !batch.signal.aborted) {
-        await sleep(ROOM_CHECK_MS, batch.signal);
-        await batch.heartbeat();
-      }
-      if (batch.signal.aborted) throw new PlatformError('SHUTTING_DOWN', 'the batch comes again');
-      await this.#take(record);
+      await this.#untilRoom(batch);
+      await this.#take(record, this.#hold(Number(record.offset)));
+      if (++taken % TAKEN_AT_ONCE > 0) continue;
+      await nextTurn();
       await batch.heartbeat();
     }
   }
 
-  async #take(record: ConsumedRecord): Promise<void> {
-    const { counters, queues, answered, outbox, runner, now } = this.#o;
+  /** The consumer may have begun anew, at the committed offset: then the records come again, and the commands are known. */
+  #hold(offset: number): HeldOffset {
+    const sinceMs = this.#o.elapsed();
+    this.#timer ??= setTimeout(() => void this.#tick(), COMMIT_EVERY_MS).unref();
+    const held = this.#offsets.take(offset, sinceMs);
+    if (held !== undefined) return held;
+    this.#offsets = new CommandOffsets();
+    this.#committed = undefined;
+    return this.#offsets.take(offset, sinceMs)!;
+  }
+
+  async #untilRoom(batch: ConsumedBatch): Promise<void> {
+    while (!batch.signal.aborted) {
+      if (this.#offsets.size >= UNSETTLED_LIMIT) this.#keepOlderThan(Number.POSITIVE_INFINITY);
+      else if (this.#o.queues.hasRoom) return;
+      await sleep(ROOM_CHECK_MS, batch.signal);
+      await batch.heartbeat();
+    }
+    throw new PlatformError('SHUTTING_DOWN', 'the batch comes again');
+  }
+
+  async #take(record: ConsumedRecord, held: HeldOffset): Promise<void> {
+    const { counters, queues, answered, admission, now } = this.#o;
     counters.commands_received++;
-    const request = await this.#decode(record);
+    const request = await this.#decode(record, held);
     if (request === undefined) return;
     const identity = commandIdentity(request);
-    if (queues.has(identity) || answered.has(identity)) {
-      counters.commands_repeated++;
-      return;
-    }
-    if (queues.isFullFor(request.ep)) {
-      return await runner.refuse(
+    const same = queues.byIdentity(identity);
+    if (same === undefined && !answered.has(identity)) {
+      held.command = new WaitingCommand({
         request,
-        inWords('INTERNAL_SERVER_ERROR', 'COAP_QUEUE_FULL: too many commands wait for this device'),
-      );
+        held,
+        receivedAtMs: now(),
+        takenAtMs: held.sinceMs,
+        bytes: record.value?.length ?? 0,
+        sequence: held.offset,
+      });
+      return admission.admit(held.command);
     }
-    const command: CommandState = { request, receivedAt: now(), startedAt: null };
-    try {
-      // One commit instead of two for what runs at once.
-      const marked = CHANGES_DEVICE.has(request.payload.kind) && queues.isIdleFor(request.ep);
-      const entry = commandEntry(outbox, marked ? { ...command, startedAt: { long: now() } } : command);
-      await outbox.commit(entry);
-      queues.push({ command, bytes: entry.value?.length ?? 0, marked });
-    } catch (error) {
-      if (isRetriable(error)) throw error;
-      await this.#refuseUnkeepable(record, request, error);
-    }
+    counters.commands_repeated++;
+    held.command = same;
+    if (same === undefined) held.settled = true;
+    else same.hold(held);
   }
 
-  /** A command too large to be kept, or of a foreign shape: answered unrun; when not even a reply can be made of it, dead-lettered. */
-  async #refuseUnkeepable(record: ConsumedRecord, request: AvroRequest, reason: unknown): Promise<void> {
-    try {
-      await this.#o.runner.refuse(request, inWords('BAD_REQUEST', `LWM2M_REQUEST: ${messageOf(reason)}`));
-    } catch (error) {
-      if (isRetriable(error)) throw error;
-      await this.#deadLetter(record, reason);
-    }
-  }
-
-  /** A record that cannot be read has no ticket to answer: it goes to the dead-letter topic with the reason. */
-  async #decode(record: ConsumedRecord): Promise<AvroRequest | undefined> {
+  /** A record that cannot be read, or that no reply can be made of, goes to the dead-letter topic with the reason. */
+  async #decode(record: ConsumedRecord, held: HeldOffset): Promise<AvroRequest | undefined> {
     try {
       if (record.value === null) throw new PlatformError('AVRO_FRAME', 'the record has no value');
-      return await this.#o.reader.decode(record.value);
+      const request = await this.#o.reader.decode(record.value);
+      const { ep, ticket, payload } = request;
+      if (ep.length + ticket.length + payload.path.length <= NAMES_LIMIT) return request;
+      throw new PlatformError('LWM2M_REQUEST', `endpoint name, ticket and path are longer than ${NAMES_LIMIT}`);
     } catch (error) {
       if (isRetriable(error)) throw error;
       await this.#deadLetter(record, error);
+      held.settled = true;
       return undefined;
     }
   }
@@ -107,5 +144,28 @@ export class CommandIntake {
       'a command cannot be read and is dead-lettered; see who produced it',
     );
     await outbox.commit(outbox.deadRequest(record, error));
+  }
+
+  #keepOlderThan(sinceMs: number): void {
+    for (const held of this.#offsets.unsettled()) {
+      if (held.sinceMs > sinceMs) return;
+      if (held.command !== undefined) this.#o.store.keep(held.command);
+    }
+  }
+
+  /** While anything is not settled or its offset not committed. */
+  async #tick(): Promise<void> {
+    this.#keepOlderThan(this.#o.elapsed() - KEEP_AFTER_MS);
+    const offsets = this.#offsets;
+    const offset = offsets.committable();
+    try {
+      if (offset !== undefined && offset !== this.#committed) await this.#commit?.(BigInt(offset));
+      if (offsets === this.#offsets) this.#committed = offset;
+    } catch (error) {
+      // The group may have changed hands: then the records come again, and the commands are known.
+      this.#o.log.debug({ reason: messageOf(error) }, 'an offset of the commands is not committed');
+    }
+    const done = this.#offsets.size === 0 && this.#offsets.committable() === this.#committed;
+    this.#timer = done ? undefined : setTimeout(() => void this.#tick(), COMMIT_EVERY_MS).unref();
   }
 }

@@ -1,4 +1,4 @@
-import { hasCode, isRetriable, PlatformError } from '../../common/errors.ts';
+import { type ErrorCode, hasCode, isRetriable, PlatformError } from '../../common/errors.ts';
 import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import { backoffMs, sleep } from '../../common/lifecycle.ts';
 import type { Log } from '../../common/log.ts';
@@ -9,12 +9,15 @@ import type { ObserveRequests } from '../observation/observe-requests.ts';
 import { cancelledPath, observeTarget } from '../observation/observe-targets.ts';
 import type { DeviceRequests, RequestOptions } from '../operation/device-requests.ts';
 import { failure, inWords, notRegistered, type Outcome } from '../operation/outcome.ts';
+import type { Presence } from '../queue-mode/presence.ts';
 import type { Registration } from '../registration/registration.ts';
 import type { Registrations } from '../registration/registrations.ts';
 import type { AnsweredCommands } from './answered-commands.ts';
-import type { WaitingCommand } from './command-queues.ts';
+import { type CommandRefusal, EXPIRED, INTERRUPTED } from './command-refusals.ts';
+import type { CommandStore } from './command-store.ts';
 import type { Outbox } from './outbox.ts';
-import { commandEntry, commandIdentity, commandTombstone } from './state-entries.ts';
+import { commandTombstone } from './state-entries.ts';
+import type { WaitingCommand } from './waiting-command.ts';
 
 /** Operations that must not run twice. The others only read or set what they would set again. */
 export const CHANGES_DEVICE: ReadonlySet<AvroRequestKind> = new Set([
@@ -30,20 +33,28 @@ const MAX_TIMEOUT_MS = 3_600_000;
 export interface CommandRunnerOptions {
   readonly serverId: string;
   readonly registrations: Registrations;
+  readonly presence: Presence;
   readonly requests: DeviceRequests;
   readonly observe: ObserveRequests;
   readonly observations: Observations;
   readonly outbox: Outbox;
+  readonly store: CommandStore;
   readonly answered: AnsweredCommands;
   readonly counters: ServerCounters;
   readonly requestTimeoutMs: number;
   readonly signal: AbortSignal;
   readonly log: Log;
   readonly now: () => number;
+  /** Milliseconds of a clock that never steps. */
+  readonly elapsed: () => number;
+  /** The reply of a command that ran is recorded; how long that took since it was taken. */
+  readonly onRan: ((ms: number) => void) | undefined;
 }
 
 interface Result {
   readonly outcome: Outcome;
+  /** Why there is no answer of the device, where there is none. */
+  readonly failure?: ErrorCode | undefined;
   /** When the value in the outcome was taken, if the device said so. */
   readonly valueTimestampMs?: number;
   /** Asked for when the reply is committed. */
@@ -51,6 +62,9 @@ interface Result {
   /** The request was taken back before its answer; in our own shutdown nothing is known of it then, and no reply is due yet. */
   readonly withdrawn?: boolean;
 }
+
+/** The device did not listen: the command goes back to waiting for it. */
+const WAITS = Symbol('waits');
 
 /** Asks a device and tells what came of it. */
 type Question = (registration: Registration) => Promise<Result>;
@@ -63,81 +77,146 @@ export class CommandRunner {
     this.#o = options;
   }
 
-  /** Never rejects. On shutdown it ends without a reply: the command is in the state topic and goes on after the next start. */
-  async run(waiting: WaitingCommand): Promise<void> {
-    const { request } = waiting.command;
+  /** Whether the device listens now; when it does not, whether the command waits for it. What needs no device runs. */
+  readiness(command: WaitingCommand): 'run' | 'wait' {
+    const { registrations, presence, signal } = this.#o;
+    if (command.startedBefore || signal.aborted || this.#isLate(command)) return 'run';
+    const registration = registrations.byEndpointName(command.request.ep);
+    if (registration !== undefined && presence.isAwake(registration)) return 'run';
+    if (!waitsFor(command, registration) || this.#isFaulty(command, registration)) return 'run';
+    return 'wait';
+  }
+
+  /** Its requester did something wrong: it need not wait to be told so. */
+  #isFaulty({ request }: WaitingCommand, registration: Registration | undefined): boolean {
+    if (registration === undefined) return false;
     try {
-      if (this.#o.signal.aborted) return await this.#leave(waiting);
-      const result = await this.#resultOf(waiting);
-      if (this.#o.signal.aborted && result.withdrawn === true) return;
-      await this.#reply(request, result, [commandTombstone(this.#o.outbox, request)]);
-    } catch (error) {
-      if (!this.#o.signal.aborted)
-        this.#o.log.error({ err: error, ticket: request.ticket }, 'a reply could not be recorded');
+      this.#questionOf(request, registration);
+      return false;
+    } catch {
+      return true;
     }
   }
 
-  /** Answers without running: for commands that may not even wait. Throws what the outbox throws when no reply can be made of it. */
-  async refuse(request: AvroRequest, outcome: Outcome): Promise<void> {
-    await this.#reply(request, { outcome });
-  }
-
-  /** It did not leave: the state must not say that it was started. */
-  async #leave({ command, marked }: WaitingCommand): Promise<void> {
-    if (marked) await this.#o.outbox.commit(commandEntry(this.#o.outbox, command));
-  }
-
-  async #resultOf(waiting: WaitingCommand): Promise<Result> {
+  /** Never rejects. On shutdown it ends without a reply: the command is in a topic and goes on after the next start. */
+  async run(command: WaitingCommand): Promise<'done' | 'waits'> {
     try {
-      return await this.#attempt(waiting);
+      if (this.#o.signal.aborted) {
+        command.onReply?.(undefined, 'SHUTTING_DOWN');
+        return 'done';
+      }
+      const result = await this.#resultOf(command);
+      if (result === WAITS) return 'waits';
+      if (this.#o.signal.aborted && result.withdrawn === true) command.onReply?.(undefined, result.failure);
+      else await this.#reply(command, result);
+    } catch (error) {
+      this.#onUnanswered(command, error);
+    }
+    return 'done';
+  }
+
+  /** Replies without running. Never rejects. */
+  async answer(command: WaitingCommand, refusal: CommandRefusal): Promise<void> {
+    try {
+      await this.#reply(command, refusal);
+    } catch (error) {
+      this.#onUnanswered(command, error);
+    }
+  }
+
+  #onUnanswered(command: WaitingCommand, error: unknown): void {
+    command.onReply?.(undefined, 'INTERNAL');
+    if (this.#o.signal.aborted) return;
+    this.#o.log.error({ err: error, ticket: command.request.ticket }, 'a reply could not be recorded');
+  }
+
+  async #resultOf(command: WaitingCommand): Promise<Result | typeof WAITS> {
+    try {
+      return await this.#attempt(command);
     } catch (error) {
       if (!(error instanceof PlatformError))
-        this.#o.log.error({ err: error, ticket: waiting.command.request.ticket }, 'a fault while running a command');
+        this.#o.log.error({ err: error, ticket: command.request.ticket }, 'a fault while running a command');
       const withdrawn = hasCode(error, 'COAP_CANCELLED') || hasCode(error, 'SHUTTING_DOWN');
-      return { outcome: failure(error), withdrawn };
+      return { outcome: failure(error), failure: error instanceof PlatformError ? error.code : 'INTERNAL', withdrawn };
     }
   }
 
-  async #attempt(waiting: WaitingCommand): Promise<Result> {
-    const { request, startedAt } = waiting.command;
-    const { counters, now } = this.#o;
-    if (startedAt != null) {
-      counters.commands_interrupted++;
-      return {
-        outcome: inWords(
-          'INTERNAL_SERVER_ERROR',
-          'INTERRUPTED: the server ended while this ran; whether the device did it is unknown',
-        ),
-      };
+  async #attempt(command: WaitingCommand): Promise<Result | typeof WAITS> {
+    const { request } = command;
+    if (command.startedBefore) {
+      this.#o.counters.commands_interrupted++;
+      return INTERRUPTED;
     }
-    if (request.expiresAt != null && now() > request.expiresAt.long) {
-      counters.commands_expired++;
-      return { outcome: inWords('PRECONDITION_FAILED', 'EXPIRED: the command was not run') };
+    if (this.#isLate(command)) {
+      this.#o.counters.commands_expired++;
+      return EXPIRED;
     }
-    const ask = this.#questionOf(request, this.#registrationOf(request));
-    if (CHANGES_DEVICE.has(request.payload.kind)) return await this.#askOnce(waiting, ask);
     const registration = this.#registrationOf(request);
-    try {
-      return await ask(registration);
-    } catch (error) {
-      // The device moved to another address while it was asked: what changes nothing is asked again there.
-      const moved = this.#o.registrations.byId(registration.registrationId);
-      if (!hasCode(error, 'COAP_CANCELLED') || this.#o.signal.aborted) throw error;
-      if (moved === undefined || moved.peer.key === registration.peer.key) throw error;
-      return await ask(moved);
-    }
+    const ask = this.#questionOf(request, registration);
+    if (!this.#o.presence.isAwake(registration))
+      throw new PlatformError('COAP_TIMEOUT', 'the device sleeps, and the command was not to wait');
+    if (CHANGES_DEVICE.has(request.payload.kind)) return await this.#askOnce(command, ask);
+    return await this.#askAgain(command, registration, ask);
   }
 
   /** Marked as started before it leaves, so that a restart knows better than to repeat it. */
-  async #askOnce(waiting: WaitingCommand, ask: Question): Promise<Result> {
-    const { outbox, now, signal } = this.#o;
-    const { command, marked } = waiting;
-    if (!marked) await outbox.commit(commandEntry(outbox, { ...command, startedAt: { long: now() } }));
+  async #askOnce(command: WaitingCommand, ask: Question): Promise<Result> {
+    const { store, presence, signal, elapsed } = this.#o;
+    await this.#mark(command);
     if (signal.aborted) {
-      await this.#leave({ ...waiting, marked: true });
+      await store.unmark(command);
       throw new PlatformError('SHUTTING_DOWN', 'the command did not leave');
     }
-    return await ask(this.#registrationOf(command.request));
+    const registration = this.#registrationOf(command.request);
+    const askedAtMs = elapsed();
+    try {
+      return await this.#ask(command, registration, ask);
+    } catch (error) {
+      if (hasCode(error, 'COAP_TIMEOUT')) presence.silent(registration, askedAtMs);
+      throw error;
+    }
+  }
+
+  /** A command too large to be kept is not run: whether it ran could not be known after a kill. */
+  async #mark(command: WaitingCommand): Promise<void> {
+    try {
+      await this.#o.store.markStarted(command);
+    } catch (error) {
+      if (isRetriable(error) || !(error instanceof PlatformError)) throw error;
+      throw new PlatformError('LWM2M_REQUEST', error.message, { cause: error });
+    }
+  }
+
+  /** What changes nothing is asked again: at the new address of a device that moved, and of a sleeper when it is awake again. */
+  async #askAgain(command: WaitingCommand, registration: Registration, ask: Question): Promise<Result | typeof WAITS> {
+    const { presence, registrations, signal, elapsed } = this.#o;
+    const askedAtMs = elapsed();
+    try {
+      return await this.#ask(command, registration, ask);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const lost = hasCode(error, 'COAP_TIMEOUT') || hasCode(error, 'COAP_CANCELLED');
+      if (hasCode(error, 'COAP_TIMEOUT')) presence.silent(registration, askedAtMs);
+      if (lost && registration.queueMode && waitsFor(command, registration)) return WAITS;
+      const moved = registrations.byId(registration.registrationId);
+      if (!hasCode(error, 'COAP_CANCELLED') || moved === undefined) throw error;
+      if (moved.peer.key === registration.peer.key) throw error;
+      return await this.#ask(command, moved, ask);
+    }
+  }
+
+  async #ask(command: WaitingCommand, registration: Registration, ask: Question): Promise<Result> {
+    command.state = 'sent';
+    command.attempts++;
+    try {
+      return await ask(registration);
+    } finally {
+      command.state = 'queued';
+    }
+  }
+
+  #isLate({ expiresAtMs }: WaitingCommand): boolean {
+    return this.#o.now() > expiresAtMs;
   }
 
   #registrationOf({ ep }: AvroRequest): Registration {
@@ -170,26 +249,39 @@ export class CommandRunner {
     return { timeoutMs: wanted, signal: this.#o.signal };
   }
 
-  async #reply(
-    request: AvroRequest,
-    { outcome, valueTimestampMs, state }: Result,
-    tombstone: readonly OutgoingRecord[] = [],
-  ): Promise<void> {
-    const { outbox, answered, counters, signal } = this.#o;
+  async #reply(command: WaitingCommand, result: Result): Promise<void> {
+    const { answered, counters, elapsed, onRan } = this.#o;
+    const record = command.direct ? await this.#recordState(command, result) : await this.#record(command, result);
+    command.settle();
+    if (!command.direct) answered.add(command.identity);
+    counters.commands_answered++;
+    if (command.attempts > 0 && command.takenAtMs !== undefined) onRan?.(elapsed() - command.takenAtMs);
+    command.onReply?.(record, result.failure);
+  }
+
+  async #record(command: WaitingCommand, { outcome, valueTimestampMs, state }: Result): Promise<AvroResponse> {
+    const { outbox, signal } = this.#o;
+    const { request } = command;
     let told = outcome;
     for (let attempt = 0; ; attempt++) {
       try {
-        const reply = outbox.reply(request.ep, this.#replyRecord(request, told, valueTimestampMs));
-        await outbox.commit(...(state?.() ?? []), reply, ...tombstone);
-        break;
+        const record = this.#replyRecord(request, told, valueTimestampMs);
+        const tombstone = command.kept ? [commandTombstone(outbox, request)] : [];
+        await outbox.commit(...(state?.() ?? []), outbox.reply(request.ep, record), ...tombstone);
+        return record;
       } catch (error) {
         if (isRetriable(error) && !signal.aborted) await sleep(backoffMs(attempt), signal);
         else if (isUnrecordable(error) && told === outcome) told = unrecordable(error);
         else throw error;
       }
     }
-    answered.add(commandIdentity(request));
-    counters.commands_answered++;
+  }
+
+  /** What the command changed in the state of the gateway is recorded also when its reply is not. */
+  async #recordState({ request }: WaitingCommand, { outcome, valueTimestampMs, state }: Result): Promise<AvroResponse> {
+    const records = state?.() ?? [];
+    if (records.length > 0) await this.#o.outbox.commit(...records);
+    return this.#replyRecord(request, outcome, valueTimestampMs);
   }
 
   #replyRecord(request: AvroRequest, outcome: Outcome, valueTimestampMs: number | undefined): AvroResponse {
@@ -204,6 +296,13 @@ export class CommandRunner {
       valueTimestamp: valueTimestampMs === undefined ? null : { long: Math.trunc(valueTimestampMs) },
     };
   }
+}
+
+/** Whether it waits for a device that does not listen: as its requester says, else for those of queue mode, which come back. */
+function waitsFor(command: WaitingCommand, registration: Registration | undefined): boolean {
+  if (command.direct) return false;
+  if (command.waitsUntilMs !== undefined) return true;
+  return command.request.queue?.boolean ?? registration?.queueMode === true;
 }
 
 /** The outcome does not fit into a record: the reply says that instead. */

@@ -15,8 +15,8 @@ import type { RecordedNotifications } from '../observation/recorded-notification
 import type { Registration } from '../registration/registration.ts';
 import { ANSWERED_LIMIT, type AnsweredCommands } from './answered-commands.ts';
 import { registrationFromState } from './avro-registrations.ts';
-import type { WaitingCommand } from './command-queues.ts';
 import { identityOf } from './state-entries.ts';
+import { WaitingCommand } from './waiting-command.ts';
 
 /** Newest notifications looked through for repetitions after a restart: more than can be in flight towards one server. */
 const RECORDED_LIMIT = 50_000;
@@ -78,12 +78,11 @@ export class StateEntries {
     else if ('io.zeelos.lwm2m.state.ObservationState' in body)
       this.#observations.push(body['io.zeelos.lwm2m.state.ObservationState']);
     else if ('io.zeelos.lwm2m.state.ModelState' in body) this.#models.push(body['io.zeelos.lwm2m.state.ModelState']);
-    else this.#commands.push({ command: body['io.zeelos.lwm2m.state.CommandState'], bytes, marked: false });
+    else this.#commands.push(WaitingCommand.fromState(body['io.zeelos.lwm2m.state.CommandState'], bytes));
   }
 
   all(): RestoredState {
-    // Compaction moves a command that was started behind those that wait for it; it was the first of its endpoint.
-    this.#commands.sort((one, other) => Number(isStarted(other)) - Number(isStarted(one)));
+    this.#commands.sort(inTheirOrder);
     return {
       registrations: this.#registrations,
       observations: this.#observations,
@@ -93,8 +92,14 @@ export class StateEntries {
   }
 }
 
-function isStarted({ command }: WaitingCommand): boolean {
-  return command.startedAt != null;
+/**
+ * A record that was written again stands behind those that waited for it: what was started comes first, the others as they came.
+ * A command that came in no topic has no number and keeps its place at the end.
+ */
+function inTheirOrder(one: WaitingCommand, other: WaitingCommand): number {
+  const started = Number(other.startedBefore) - Number(one.startedBefore);
+  if (started !== 0) return started;
+  return (one.sequence ?? Number.MAX_SAFE_INTEGER) - (other.sequence ?? Number.MAX_SAFE_INTEGER);
 }
 
 /** Which commands already have their reply. */

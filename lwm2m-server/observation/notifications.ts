@@ -16,6 +16,7 @@ import type { OperationResult } from '../operation/device-requests.ts';
 import { namePrefix } from '../operation/node-paths.ts';
 import { codeName, deviceRefusal, isSuccess } from '../operation/outcome.ts';
 import { assertRecordable, sequenceOf, type ValueRecords } from '../operation/value-records.ts';
+import type { Presence } from '../queue-mode/presence.ts';
 import type { Registration } from '../registration/registration.ts';
 import type { Registrations } from '../registration/registrations.ts';
 import type { Observation, Observations, TokenFate } from './observations.ts';
@@ -44,6 +45,7 @@ export interface NotificationsOptions {
   readonly models: ObjectModels;
   readonly counters: ServerCounters;
   readonly values: ValueRecords;
+  readonly presence: Presence;
   readonly log: Log;
   readonly now: () => number;
   /** Milliseconds of a clock that never steps. */
@@ -72,6 +74,7 @@ export class Notifications {
       observation.doubtful = true;
       return notification.reject();
     }
+    if (registration.queueMode) this.#o.presence.heard(registration);
     const elapsedMs = this.#o.elapsed();
     const sequence = sequenceOf(notification.observe, notification.messageId);
     if (recorded.holds(observation.observationId, sequence, elapsedMs)) {

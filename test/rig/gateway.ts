@@ -43,6 +43,9 @@ export interface GatewayOptions {
   readonly modelsDir?: string;
   readonly requestTimeoutMs?: number;
   readonly maxRegistrations?: number;
+  readonly awakeWindowMs?: number;
+  readonly commandQueueTtlMs?: number;
+  readonly commandQueueLimit?: number;
   /** Serves the REST interface on `restPort`. */
   readonly rest?: boolean;
 }
@@ -108,6 +111,9 @@ export class TestGateway {
       modelsDir: this.#options.modelsDir,
       maxRegistrations: this.#options.maxRegistrations ?? 10_000,
       requestTimeoutMs: this.#options.requestTimeoutMs ?? 5_000,
+      awakeWindowMs: this.#options.awakeWindowMs ?? 93_000,
+      commandQueueTtlMs: this.#options.commandQueueTtlMs ?? 60_000,
+      commandQueueLimit: this.#options.commandQueueLimit ?? 1_000,
     };
   }
 

@@ -67,6 +67,7 @@ function batchOf(values: readonly (Buffer | null)[], change: Partial<ConsumedBat
     records: values.map((value, offset) => record(offset, value)),
     highWatermark: BigInt(values.length),
     heartbeat: async () => undefined,
+    commit: async () => undefined,
     signal: new AbortController().signal,
     ...change,
   };

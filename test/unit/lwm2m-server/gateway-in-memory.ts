@@ -7,6 +7,7 @@ import { coreObjectModels } from '../../../lwm2m/model/core-objects.ts';
 import { AnsweredCommands } from '../../../lwm2m-server/bridge/answered-commands.ts';
 import { Outbox } from '../../../lwm2m-server/bridge/outbox.ts';
 import { StateEntries } from '../../../lwm2m-server/bridge/restore.ts';
+import { WaitingCommand } from '../../../lwm2m-server/bridge/waiting-command.ts';
 import { newServerCounters } from '../../../lwm2m-server/counters.ts';
 import { GatewayServer } from '../../../lwm2m-server/gateway-server.ts';
 import { RecordedNotifications } from '../../../lwm2m-server/observation/recorded-notifications.ts';
@@ -158,8 +159,8 @@ export class MemoryGateway {
   /** Runs a command to its reply. */
   async command(kind: AvroRequestKind, ep: string, ticket: string, path: string): Promise<void> {
     const payload = { kind, path, contentFormat: 'TEXT_CODE', body: null } as const;
-    const command = { request: { serverId: GATEWAY, ep, ticket, payload }, receivedAt: 0 };
-    await this.server.runner.run({ command, bytes: 0, marked: false });
+    const request = { serverId: GATEWAY, ep, ticket, payload };
+    this.server.admission.admit(new WaitingCommand({ request, receivedAtMs: this.nowMs, bytes: 0 }));
     await settled();
   }
 

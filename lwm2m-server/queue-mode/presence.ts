@@ -1,0 +1,101 @@
+import { Lifetimes, type Mortal } from '../registration/lifetimes.ts';
+import type { Registration } from '../registration/registration.ts';
+
+export interface PresenceOptions {
+  /** How long a device listens after each message of its own. */
+  readonly awakeWindowMs: number;
+  /** Milliseconds of a clock that never steps. */
+  readonly elapsed: () => number;
+  /** It spoke after a silence: what waits for it may leave. */
+  onAwake(registration: Registration): void;
+  onSleeping(registration: Registration): void;
+}
+
+interface Awake extends Mortal {
+  registration: Registration;
+  heardAtMs: number;
+}
+
+/**
+ * Which devices of queue mode listen now: each message of a device keeps it awake for a window. Holds those that are awake, so at
+ * most one for each registration; a device without queue mode always listens and costs nothing here.
+ */
+export class Presence {
+  readonly #o: PresenceOptions;
+  readonly #awake = new Map<string, Awake>();
+  readonly #windows = new Lifetimes<Awake>();
+
+  constructor(options: PresenceOptions) {
+    this.#o = options;
+  }
+
+  /** Devices of queue mode that are awake. */
+  get size(): number {
+    return this.#awake.size;
+  }
+
+  /** The device sent something, and nobody else can have. */
+  heard(registration: Registration): void {
+    if (!registration.queueMode) return this.forget(registration.endpointName);
+    this.#keepAwake(registration, this.#o.elapsed());
+  }
+
+  /** A restored device may be awake yet. @param agoMs what the wall clock says since it was heard last; that clock may have stepped */
+  heardBefore(registration: Registration, agoMs: number): void {
+    if (registration.queueMode && agoMs >= 0 && agoMs < this.#o.awakeWindowMs)
+      this.#keepAwake(registration, this.#o.elapsed() - agoMs);
+  }
+
+  #keepAwake(registration: Registration, heardAtMs: number): void {
+    const held = this.#awake.get(registration.endpointName);
+    const wasAwake = held !== undefined && this.#listens(held);
+    const awake = held ?? { registration, heardAtMs, endsAtSecond: 0, dueAtSecond: 0 };
+    awake.registration = registration;
+    awake.heardAtMs = heardAtMs;
+    if (held === undefined) this.#awake.set(registration.endpointName, awake);
+    this.#windows.set(awake, heardAtMs + this.#o.awakeWindowMs);
+    if (!wasAwake) this.#o.onAwake(registration);
+  }
+
+  /** It was asked and does not answer: taken for asleep until it speaks, unless it spoke since. */
+  silent(registration: Registration, askedAtMs: number): void {
+    const held = this.#awake.get(registration.endpointName);
+    if (held === undefined || held.heardAtMs > askedAtMs) return;
+    this.#end(held);
+  }
+
+  isAwake(registration: Registration): boolean {
+    if (!registration.queueMode) return true;
+    const held = this.#awake.get(registration.endpointName);
+    return held !== undefined && this.#listens(held);
+  }
+
+  /** On the clock that never steps; undefined when it sleeps. A device without queue mode never does. */
+  awakeUntilMs(registration: Registration): number | undefined {
+    if (!registration.queueMode) return Number.POSITIVE_INFINITY;
+    const held = this.#awake.get(registration.endpointName);
+    return held === undefined || !this.#listens(held) ? undefined : held.heardAtMs + this.#o.awakeWindowMs;
+  }
+
+  /** The registration ended, or has no queue mode any more. */
+  forget(endpointName: string): void {
+    const held = this.#awake.get(endpointName);
+    if (held === undefined) return;
+    this.#awake.delete(endpointName);
+    this.#windows.delete(held);
+  }
+
+  /** Once a second: tells of those whose window is over. */
+  tick(): void {
+    for (const held of this.#windows.takeExpired(this.#o.elapsed())) this.#end(held);
+  }
+
+  #end(held: Awake): void {
+    this.forget(held.registration.endpointName);
+    this.#o.onSleeping(held.registration);
+  }
+
+  #listens({ heardAtMs }: Awake): boolean {
+    return heardAtMs + this.#o.awakeWindowMs > this.#o.elapsed();
+  }
+}
