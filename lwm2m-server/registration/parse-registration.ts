@@ -27,7 +27,7 @@ export interface RegistrationRequest {
 export class UnsupportedVersion extends Error {}
 
 /**
- * Query and body of POST /rd (OMA LwM2M Core 1.0.2 §5.3.1, 1.1.1 §6.2.1).
+ * Query and body of POST /rd.
  * Throws LWM2M_REGISTRATION or LWM2M_LINK_FORMAT, and UnsupportedVersion.
  * @param provenName the endpoint name that the transport vouches for: then `ep` may be absent and must not differ
  */
@@ -55,7 +55,7 @@ export function parseRegistration(
 }
 
 /**
- * Query and body of POST /rd/{id} (§5.3.2). What names the device and its version cannot be changed by an update: repeating them is
+ * Query and body of POST /rd/{id}. What names the device and its version cannot be changed by an update: repeating them is
  * harmless, other values are refused. Throws LWM2M_REGISTRATION or LWM2M_LINK_FORMAT.
  */
 export function parseUpdate(

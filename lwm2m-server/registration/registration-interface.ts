@@ -16,7 +16,7 @@ import { PendingAnswers } from './pending-answers.ts';
 import { makeRegistration, type Registration, type RegistrationEnd, updatedRegistration } from './registration.ts';
 import type { Registrations } from './registrations.ts';
 
-/** The path of the registration interface (OMA LwM2M Core §5.3). */
+/** The path of the registration interface. */
 export const REGISTRATION_PATH = 'rd';
 
 /** 12 characters of base64url: nobody guesses the Location of another device. */
@@ -73,7 +73,7 @@ export interface RegistrationInterfaceOptions {
   readonly elapsed: () => number;
 }
 
-/** Register, Update and De-register (OMA LwM2M Core 1.0.2 §5.3), each answered when its record is committed. */
+/** Register, Update and De-register, each answered when its record is committed. */
 export class RegistrationInterface {
   readonly #o: RegistrationInterfaceOptions;
   readonly #pending = new PendingAnswers(PATIENCE_MS, RETRY_AFTER_SECONDS);

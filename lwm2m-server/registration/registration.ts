@@ -23,7 +23,7 @@ export interface Registration extends AnnouncedObjects {
   readonly lastUpdateAtMs: number;
 }
 
-/** What an update may change (OMA LwM2M Core 1.0.2 §5.3.2). */
+/** What an update may change. */
 export interface RegistrationChange {
   readonly lifetimeSeconds?: number;
   readonly binding?: string;

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { udpPeer } from '../../../../lwm2m/coap/transport.ts';
-import { WaitingCommand } from '../../../../lwm2m-server/bridge/waiting-command.ts';
 import { MemoryGateway, settled } from '../gateway-in-memory.ts';
 
 const PATH = '/3303/0/5700';
