@@ -15,6 +15,8 @@ import type { RestoredState } from './bridge/restore.ts';
 import { commandTombstone, compositeFromState, observationTombstone } from './bridge/state-entries.ts';
 import type { ServerCounters } from './counters.ts';
 import { ServerEvents } from './events.ts';
+import { FILE_PATH, FileInterface } from './file-source/file-interface.ts';
+import type { FirmwareFiles } from './file-source/firmware-files.ts';
 import { type DesiredObservation, DesiredObservations } from './observation/desired-observations.ts';
 import { Notifications } from './observation/notifications.ts';
 import { makeObservation, NO_TICKET, Observations } from './observation/observations.ts';
@@ -49,6 +51,8 @@ export interface GatewayServerOptions {
   readonly counters: ServerCounters;
   readonly observe: readonly string[];
   readonly profiles: Profiles;
+  /** Absent: nothing is served to devices that pull. */
+  readonly firmware?: FirmwareFiles | undefined;
   readonly maxRegistrations: number;
   readonly requestTimeoutMs: number;
   /** Of queue mode; the defaults of the settings where they are not given. */
@@ -81,6 +85,7 @@ export class GatewayServer {
   readonly #registration: RegistrationInterface;
   readonly #notifications: Notifications;
   readonly #send: SendInterface;
+  readonly #files: FileInterface | undefined;
   readonly #desired: DesiredObservations;
   readonly #wishes: Wishes;
   /** Entries of the state topic that belong to nothing. */
@@ -120,6 +125,7 @@ export class GatewayServer {
     const values = new ValueRecords({ ...shared, events });
     const observe = new ObserveRequests({ ...shared, wishes, endpoint, models, outbox, values });
     this.#send = new SendInterface({ ...shared, values });
+    this.#files = options.firmware && new FileInterface(options.firmware, this.registrations);
     this.#notifications = new Notifications({ ...shared, wishes, refusals, values });
     this.#desired = new DesiredObservations({
       ...shared,
@@ -181,6 +187,7 @@ export class GatewayServer {
     else {
       this.#heardFrom(request.peer);
       if (request.path[0] === SEND_PATH) this.#send.handle(request, respond);
+      else if (request.path[0] === FILE_PATH && this.#files !== undefined) this.#files.handle(request, respond);
       else respond({ code: '4.04' });
     }
   }

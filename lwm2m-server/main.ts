@@ -5,11 +5,13 @@ import { consume } from '../common/kafka/consumer.ts';
 import { ThreadedSender } from '../common/kafka/threaded-sender.ts';
 import { ensureTopics } from '../common/kafka/topics.ts';
 import { Closers, type ServiceContext, untilDone } from '../common/lifecycle.ts';
+import type { Log } from '../common/log.ts';
 import { RecordReader } from '../common/records.ts';
 import { enrol, firstOf, registrySource, snapshotSource } from '../common/schema-registry.ts';
 import type { SettingsOf } from '../common/settings.ts';
 import { COAP_COUNTERS } from '../lwm2m/coap/counters.ts';
 import { CoapEndpoint } from '../lwm2m/coap/endpoint.ts';
+import { DEFAULT_LIMITS } from '../lwm2m/coap/limits.ts';
 import { TOPICS } from '../schemas/topics.ts';
 import { AnsweredCommands } from './bridge/answered-commands.ts';
 import { CommandIntake } from './bridge/command-intake.ts';
@@ -17,6 +19,7 @@ import { Outbox } from './bridge/outbox.ts';
 import { type RestoreOptions, restoreAnswered, restoreRecorded, restoreState } from './bridge/restore.ts';
 import { exposeCounters, exposeGauge, newServerCounters, SERVER_COUNTERS, type ServerCounters } from './counters.ts';
 import { edgeTopics } from './edge-topics.ts';
+import { FirmwareFiles } from './file-source/firmware-files.ts';
 import { GatewayServer } from './gateway-server.ts';
 import { openModels } from './models/open-models.ts';
 import { RecordedNotifications } from './observation/recorded-notifications.ts';
@@ -86,6 +89,8 @@ async function run(settings: Settings, { signal, log }: ServiceContext, closers:
 
   const { modelsDir } = settings;
   const modelStore = await openModels({ modelsDir, uploaded: restored.models, outbox, counters, log });
+  const firmware = openFirmware(settings.firmwareDir, log);
+  closers.add('firmware', () => firmware?.close());
   let endpoint: CoapEndpoint | undefined;
   const server = new GatewayServer({
     server: { serverId: gatewayId, address: settings.coapAddress, port: settings.coapPort },
@@ -100,6 +105,7 @@ async function run(settings: Settings, { signal, log }: ServiceContext, closers:
     ...{
       observe: settings.observe,
       profiles: new Profiles(settings.profilesFile, log),
+      firmware,
       maxRegistrations: settings.maxRegistrations,
       requestTimeoutMs: settings.requestTimeoutMs,
       awakeWindowMs: settings.awakeWindowMs,
@@ -186,4 +192,9 @@ function showMetrics(
     () => o.server.queues.size,
   );
   exposeGauge(health.metrics, 'kafka_backlog_records', 'records that wait for Kafka', () => o.producer.backlog);
+}
+
+function openFirmware(folder: string | undefined, log: Log): FirmwareFiles | undefined {
+  if (folder === undefined) return undefined;
+  return new FirmwareFiles({ folder, mostBytes: DEFAULT_LIMITS.sourceBytes, log, elapsed: () => performance.now() });
 }

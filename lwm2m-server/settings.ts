@@ -41,6 +41,11 @@ export const LWM2M_SERVER_SETTINGS = {
     about: 'JSON file that says what is wanted of which devices (docs/profiles.md); read again when it changes',
     schema: text.optional(),
   },
+  firmwareDir: {
+    about:
+      'folder whose files registered devices may pull from coap://<this server>/fw/<name> (Package URI, /5/0/1); 100 MiB each at most',
+    schema: text.optional(),
+  },
   maxRegistrations: {
     about: 'devices that may be registered at once; further ones get 5.03',
     schema: wholeNumber(1, 1_000_000).default(100_000),

@@ -17,7 +17,7 @@ export class FileInterface {
     this.#registrations = registrations;
   }
 
-  handle(request: CoapRequest, respond: Respond): void | Promise<void> {
+  handle(request: CoapRequest, respond: Respond): void {
     if (this.#registrations.byPeer(request.peer).length === 0) return respond({ code: '4.01' });
     const [, name, ...rest] = request.path;
     if (name === undefined || rest.length > 0) return respond({ code: '4.04' });
@@ -26,7 +26,10 @@ export class FileInterface {
       return respond({ code: '4.06' });
     const found = this.#files.find(name);
     if (!(found instanceof Promise)) return answer(found, respond);
-    return found.then((file) => answer(file, respond));
+    found.then(
+      (file) => answer(file, respond),
+      () => respond({ code: '5.00' }),
+    );
   }
 }
 

@@ -40,6 +40,7 @@ export interface Servers {
 export interface GatewayOptions {
   readonly observe?: readonly string[];
   readonly profilesFile?: string;
+  readonly firmwareDir?: string;
   readonly modelsDir?: string;
   readonly requestTimeoutMs?: number;
   readonly maxRegistrations?: number;
@@ -108,6 +109,7 @@ export class TestGateway {
       restTokenFile: undefined,
       observe: [...(this.#options.observe ?? [])],
       profilesFile: this.#options.profilesFile,
+      firmwareDir: this.#options.firmwareDir,
       modelsDir: this.#options.modelsDir,
       maxRegistrations: this.#options.maxRegistrations ?? 10_000,
       requestTimeoutMs: this.#options.requestTimeoutMs ?? 5_000,
