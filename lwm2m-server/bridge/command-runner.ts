@@ -151,6 +151,8 @@ export class CommandRunner {
       this.#o.counters.commands_expired++;
       return EXPIRED;
     }
+    const dropped = this.#droppedWish(request);
+    if (dropped !== undefined) return dropped;
     const registration = this.#registrationOf(request);
     const ask = this.#questionOf(request, registration);
     if (!this.#o.presence.isAwake(registration))
@@ -217,6 +219,13 @@ export class CommandRunner {
 
   #isLate({ expiresAtMs }: WaitingCommand): boolean {
     return this.#o.now() > expiresAtMs;
+  }
+
+  /** An observation that is wanted of a device which does not hold it, and perhaps is not there, ends without asking it. */
+  #droppedWish(request: AvroRequest): Result | undefined {
+    if (request.payload.kind !== 'observeCancel') return undefined;
+    const path = cancelledPath(request, this.#o.observations);
+    return this.#o.observe.dropWish(request.ep, path, request.ticket);
   }
 
   #registrationOf({ ep }: AvroRequest): Registration {

@@ -125,8 +125,8 @@ export class ObserveRequests {
 
   async #cancel(registration: Registration, path: string, options: RequestOptions): Promise<ObserveResult> {
     const observation = this.#observations.byPath(registration.endpointName, path);
-    const wished = this.dropWish(registration.endpointName, path);
     if (observation === undefined) {
+      const wished = this.dropWish(registration.endpointName, path);
       if (wished !== undefined) return wished;
       return {
         outcome: inWords('NOT_FOUND', `${path} is not observed`),
@@ -151,8 +151,15 @@ export class ObserveRequests {
     return { outcome, observation: undefined, answer: undefined, state: () => this.#stateOf(observation) };
   }
 
-  /** Cancels an observation that no device holds now, without asking one; undefined when there is none. */
-  dropWish(endpointName: string, path: string): ObserveResult | undefined {
+  /**
+   * Cancels an observation that no device holds now, without asking one; undefined when there is none. A composite one is found by
+   * its ticket where the path is the root. Throws LWM2M_PATH.
+   */
+  dropWish(endpointName: string, requestedPath: string, ticket?: string): ObserveResult | undefined {
+    const asked = isCompositeKey(requestedPath) ? requestedPath : formatPath(parsePath(requestedPath));
+    const byTicket = this.#wishes.of(endpointName).find((wish) => wish.composite && wish.ticket === ticket);
+    const path = asked === '/' && byTicket !== undefined ? byTicket.path : asked;
+    if (this.#observations.byPath(endpointName, path) !== undefined) return undefined;
     if (!this.#wishes.remove(endpointName, path)) return undefined;
     return {
       outcome: inWords('CHANGED', 'CANCELLED: the device did not have it'),
@@ -176,12 +183,15 @@ export class ObserveRequests {
     }
     // The registration may have ended meanwhile, and its observations with it.
     const current = this.#observations.holds(observation) ? observation : undefined;
+    if (current !== undefined) this.#wishes.remove(current.endpointName, current.path);
     return { outcome, ...timed, observation: current, answer, state };
   }
 
-  /** Nothing when the path is another observation's by now: the key is that one's, and so is what stands under it. */
+  /** Nothing when the path is another observation's by now, or a wish: the key is that one's, and so is what stands under it. */
   #stateOf(observation: Observation): OutgoingRecord[] {
-    const current = this.#observations.byPath(observation.endpointName, observation.path);
+    const { endpointName, path } = observation;
+    const current = this.#observations.byPath(endpointName, path);
+    if (current === undefined && this.#wishes.has(endpointName, path)) return [];
     if (current === undefined) return [observationTombstone(this.#outbox, observation)];
     return current === observation ? [observationEntry(this.#outbox, observation)] : [];
   }
@@ -196,7 +206,7 @@ export class ObserveRequests {
     { timeoutMs, signal }: RequestOptions,
     run: (registration: Registration, options: RequestOptions) => Promise<T>,
   ): Promise<T> {
-    const key = `${endpointName}${path}`;
+    const key = `${endpointName} ${path}`;
     const deadline = performance.now() + timeoutMs;
     for (let other = this.#underWay.get(key); other !== undefined; other = this.#underWay.get(key)) {
       const waiting = new AbortController();

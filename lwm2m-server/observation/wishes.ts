@@ -50,6 +50,10 @@ export class Wishes {
     return true;
   }
 
+  has(endpointName: string, path: string): boolean {
+    return this.#byEndpointName.get(endpointName)?.has(path) === true;
+  }
+
   of(endpointName: string): Wish[] {
     return [...(this.#byEndpointName.get(endpointName)?.values() ?? [])];
   }

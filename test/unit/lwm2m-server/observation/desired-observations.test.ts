@@ -86,6 +86,23 @@ describe('lwm2m-server/observation/desired-observations', () => {
     assert.equal(gateway.asked.length, asked);
   });
 
+  it('cancels what is wanted of a device that is away, and keeps it when another command for it is refused', async () => {
+    const gateway = start();
+    const id = await gateway.register('a');
+    await gateway.command('observe', 'a', 'mine', PATH);
+    await gateway.request('DELETE', ['rd', id]);
+    assert.equal(gateway.state.has(`observation/a ${PATH}`), true);
+    gateway.answer = () => ({ code: '4.04' });
+    await gateway.register('a');
+    await gateway.command('observe', 'a', 'other', PATH);
+    assert.deepEqual(gateway.server.desiredOf('a')[0]!.ticket, 'mine');
+    assert.equal(gateway.state.has(`observation/a ${PATH}`), true);
+    await gateway.request('DELETE', ['rd', gateway.server.registrations.byEndpointName('a')!.registrationId]);
+    await gateway.command('observeCancel', 'a', 'enough', '3303/0/5700');
+    assert.deepEqual(gateway.server.desiredOf('a'), []);
+    assert.deepEqual([...gateway.state.keys()], []);
+  });
+
   it('remembers what a device refused until it registers anew or announces something else', async () => {
     const gateway = start({ observe: [PATH] });
     gateway.answer = () => ({ code: '4.05' });
