@@ -18,6 +18,7 @@ const URI_PATH = 11;
 const CONTENT_FORMAT = 12;
 const URI_QUERY = 15;
 const ACCEPT = 17;
+const BLOCK2 = 23;
 const SENML_JSON = 110;
 const READ = 'io.zeelos.leshan.avro.request.AvroReadCompositeRequest';
 const WRITE = 'io.zeelos.leshan.avro.request.AvroWriteCompositeRequest';
@@ -258,6 +259,53 @@ describe('Send and composite operations, datagram by datagram', function () {
     assert.deepEqual([codeOf(cancel), tokenOf(cancel)], ['0.05', tokenOf(request)]);
     answer(device, cancel, [{ n: '/3/0/9', v: 80 }]);
     assert.equal((await replyTo(other, 'observeCancel')).rep.code, 'CONTENT');
+  });
+
+  it('fetches the rest of a composite notification with the same body as the observation', async () => {
+    const device = await register('long');
+    const ticket = await command('long', 'observeComposite', { [OBSERVE_BODY]: { paths: PATHS } });
+    const request = await device.receive(4_000);
+    answer(device, request, [{ n: '/3/0/9', v: 80 }], 1);
+    await replyTo(ticket, 'observeComposite');
+    const records = JSON.stringify([
+      { n: '/3/0/9', v: 79 },
+      { n: '/3303/0/5700', v: 21.5 },
+      { n: '/3303/0/5701', vs: 'Cel' },
+    ]);
+    assert.ok(records.length > 64 && records.length <= 128);
+    const options = [
+      [OBSERVE, 2],
+      [CONTENT_FORMAT, SENML_JSON],
+      [BLOCK2, 8 | 2],
+    ] as const;
+    const ids = { token: tokenOf(request), messageId: messageId++ };
+    const first = raw({ code: '2.05', ...ids, options, payload: records.slice(0, 64) });
+    const rest = await device.exchange(first);
+    assert.deepEqual(
+      [codeOf(rest), optionsOf(rest).has(OBSERVE), optionsOf(rest).has(URI_PATH)],
+      ['0.05', false, false],
+    );
+    assert.equal(payloadOf(rest), payloadOf(request));
+    const second = raw({
+      type: 'ACK',
+      code: '2.05',
+      token: tokenOf(rest),
+      messageId: messageIdOf(rest),
+      options: [
+        [CONTENT_FORMAT, SENML_JSON],
+        [BLOCK2, (1 << 4) | 2],
+      ],
+      payload: records.slice(64),
+    });
+    const acknowledgement = await device.exchange(second);
+    assert.deepEqual([typeOf(acknowledgement), messageIdOf(acknowledgement)], ['ACK', messageIdOf(first)]);
+    await eventually('two records', () => recordsOf('long').length === 2);
+    assert.deepEqual(
+      recordsOf('long')
+        .map(({ path }) => path)
+        .sort(),
+      PATHS,
+    );
   });
 
   it('a notification with several times becomes as many records, its ACK after all of them', async () => {
