@@ -1,4 +1,4 @@
-import { type Health, openHealth } from '../common/health.ts';
+import { openHealth } from '../common/health.ts';
 import { connectKafka, type KafkaCluster } from '../common/kafka/client.ts';
 import { CommittingProducer } from '../common/kafka/committing-producer.ts';
 import { consume } from '../common/kafka/consumer.ts';
@@ -9,7 +9,6 @@ import type { Log } from '../common/log.ts';
 import { RecordReader } from '../common/records.ts';
 import { enrol, firstOf, registrySource, snapshotSource } from '../common/schema-registry.ts';
 import type { SettingsOf } from '../common/settings.ts';
-import { COAP_COUNTERS } from '../lwm2m/coap/counters.ts';
 import { CoapEndpoint } from '../lwm2m/coap/endpoint.ts';
 import { DEFAULT_LIMITS } from '../lwm2m/coap/limits.ts';
 import { TOPICS } from '../schemas/topics.ts';
@@ -17,13 +16,16 @@ import { AnsweredCommands } from './bridge/answered-commands.ts';
 import { CommandIntake } from './bridge/command-intake.ts';
 import { Outbox } from './bridge/outbox.ts';
 import { type RestoreOptions, restoreAnswered, restoreRecorded, restoreState } from './bridge/restore.ts';
-import { exposeCounters, exposeGauge, newServerCounters, SERVER_COUNTERS, type ServerCounters } from './counters.ts';
+import { newServerCounters, type ServerCounters } from './counters.ts';
 import { edgeTopics } from './edge-topics.ts';
 import { FirmwareFiles } from './file-source/firmware-files.ts';
 import { GatewayServer } from './gateway-server.ts';
+import { COMMAND_BUCKETS, Latencies } from './latencies.ts';
+import { exposeMetrics } from './metrics.ts';
 import { openModels } from './models/open-models.ts';
 import { RecordedNotifications } from './observation/recorded-notifications.ts';
 import { Profiles } from './registration/profiles.ts';
+import { openRest } from './rest/open-rest.ts';
 import type { LWM2M_SERVER_SETTINGS } from './settings.ts';
 
 type Settings = SettingsOf<typeof LWM2M_SERVER_SETTINGS>;
@@ -91,6 +93,7 @@ async function run(settings: Settings, { signal, log }: ServiceContext, closers:
   const modelStore = await openModels({ modelsDir, uploaded: restored.models, outbox, counters, log });
   const firmware = openFirmware(settings.firmwareDir, log);
   closers.add('firmware', () => firmware?.close());
+  const commandLatency = new Latencies(COMMAND_BUCKETS);
   let endpoint: CoapEndpoint | undefined;
   const server = new GatewayServer({
     server: { serverId: gatewayId, address: settings.coapAddress, port: settings.coapPort },
@@ -99,6 +102,7 @@ async function run(settings: Settings, { signal, log }: ServiceContext, closers:
       forget: (peer) => endpoint!.forget(peer),
     },
     models: modelStore.models,
+    onCommandRan: (ms) => commandLatency.note(ms),
     now: Date.now,
     elapsed: () => performance.now(),
     ...{ outbox, answered, recorded, counters, signal, log },
@@ -127,13 +131,24 @@ async function run(settings: Settings, { signal, log }: ServiceContext, closers:
   closers.add('socket', () => endpoint.close());
   // Whoever was taken in is answered once Kafka has it; meanwhile newcomers are told to come back.
   closers.add('answers', () => producer.flush(FLUSH_MS));
-  showMetrics(health, { server, endpoint, counters, producer });
+  exposeMetrics(health.metrics, {
+    ...{ server, endpoint, counters, commandLatency },
+    commitLatency: outbox.commitLatency,
+    backlog: () => producer.backlog,
+  });
   const ticking = setInterval(() => server.tick(), TICK_MS);
   closers.add('tick', () => clearInterval(ticking));
   server.resume(restored);
+  const rest = await openRest(settings, {
+    ...{ gatewayId, server, endpoint, modelStore, snapshot, log },
+    metrics: health.metrics,
+    now: Date.now,
+    elapsed: () => performance.now(),
+  });
+  closers.add('rest', () => rest?.close());
   health.setReady('start');
-  const devices = restored.registrations.length;
-  log.info({ gatewayId, coapPort: endpoint.localPort, healthPort: health.port, restored: devices }, 'ready');
+  const [devices, restPort] = [restored.registrations.length, rest?.port];
+  log.info({ gatewayId, coapPort: endpoint.localPort, healthPort: health.port, restPort, restored: devices }, 'ready');
   // What was read is in its place: it must not stay in memory for as long as the server runs.
   restored = undefined;
   await takeCommands(
@@ -169,29 +184,6 @@ async function takeCommands(
     signal,
     log,
   });
-}
-
-function showMetrics(
-  health: Health,
-  o: { server: GatewayServer; endpoint: CoapEndpoint; counters: ServerCounters; producer: CommittingProducer },
-): void {
-  const coap = Object.fromEntries(COAP_COUNTERS.map((name) => [name, o.endpoint.counters[name]]));
-  exposeCounters(health.metrics, 'lwm2m', SERVER_COUNTERS, o.counters);
-  exposeCounters(
-    health.metrics,
-    'coap',
-    Object.fromEntries(Object.keys(coap).map((name) => [name, `CoAP endpoint: ${name}`])),
-    o.endpoint.counters,
-  );
-  exposeGauge(health.metrics, 'lwm2m_registrations', 'devices registered now', () => o.server.registrations.size);
-  exposeGauge(health.metrics, 'lwm2m_observations', 'observations now', () => o.server.observations.size);
-  exposeGauge(
-    health.metrics,
-    'lwm2m_commands_waiting',
-    'commands taken and not answered yet',
-    () => o.server.queues.size,
-  );
-  exposeGauge(health.metrics, 'kafka_backlog_records', 'records that wait for Kafka', () => o.producer.backlog);
 }
 
 function openFirmware(folder: string | undefined, log: Log): FirmwareFiles | undefined {

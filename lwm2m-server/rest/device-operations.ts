@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../common/errors.ts';
-import type { AvroRequest, AvroRequestPayload, AvroResponsePayload } from '../../schemas/generated/records.ts';
+import type { AvroRequestPayload, AvroResponsePayload } from '../../schemas/generated/records.ts';
+import type { CommandView } from '../bridge/command-queues.ts';
 
 /** An operation asked for over HTTP: a command like those from Kafka, in the same queue of its device. */
 export interface DeviceCommand {
@@ -32,14 +33,6 @@ export interface SubmittedCommand {
   readonly reply: Promise<CommandReply | undefined>;
 }
 
-/** A command without a reply, whoever asked. */
-export interface ListedCommand {
-  readonly ticket: string;
-  readonly request: AvroRequest;
-  readonly receivedAtMs: number;
-  readonly running: boolean;
-}
-
 /** The way of HTTP requests to devices. */
 export interface DeviceOperations {
   /**
@@ -47,7 +40,7 @@ export interface DeviceOperations {
    * Throws LWM2M_NOT_REGISTERED, COAP_QUEUE_FULL, SHUTTING_DOWN, and KAFKA_… when it cannot be kept.
    */
   submit(command: DeviceCommand): Promise<SubmittedCommand>;
-  /** In the order they run; of one device, or of all. */
-  list(endpointName?: string): readonly ListedCommand[];
+  /** Commands without a reply, whoever asked: of one device in the order they run, or of all. */
+  list(endpointName?: string): readonly CommandView[];
   readonly size: number;
 }

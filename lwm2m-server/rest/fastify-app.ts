@@ -1,9 +1,9 @@
-import { type FastifyInstance, fastify } from 'fastify';
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import type { RestContext } from './context.ts';
 import { eventRoutes } from './events/event-routes.ts';
 import type { LoadedApp } from './http-port.ts';
 import { legacyRoutes } from './legacy/legacy-routes.ts';
-import { asPlatformError, notFound, PROBLEM_TYPE, problemOf } from './problem.ts';
+import { asPlatformError, notFound, PROBLEM_TYPE, type Problem, problemOf } from './problem.ts';
 import { registryRoutes } from './registry-routes.ts';
 import { apiRoutes } from './v1/api-routes.ts';
 
@@ -22,6 +22,8 @@ export async function openApp(context: RestContext): Promise<LoadedApp> {
     // A key that reaches a prototype is refused, not left out.
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
+    // A URL that cannot be decoded never reaches a route.
+    frameworkErrors: (error, _request, reply) => void sendProblem(reply, problemOf(error)),
   });
   answerProblems(app, context);
   await app.register(legacyRoutes, context);
@@ -35,11 +37,13 @@ export async function openApp(context: RestContext): Promise<LoadedApp> {
 function answerProblems(app: FastifyInstance, { log }: RestContext): void {
   app.setErrorHandler((error, _request, reply) => {
     if (asPlatformError(error).code === 'INTERNAL') log.error({ err: error }, 'a fault in the REST interface');
-    const problem = problemOf(error);
-    return reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
+    return sendProblem(reply, problemOf(error));
   });
   app.setNotFoundHandler((request, reply) => {
-    const problem = problemOf(notFound(`${request.method} ${request.url.split('?', 1)[0]}`));
-    return reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
+    return sendProblem(reply, problemOf(notFound(`${request.method} ${request.url.split('?', 1)[0]}`)));
   });
+}
+
+function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  return reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
 }

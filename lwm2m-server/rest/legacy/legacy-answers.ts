@@ -55,8 +55,9 @@ function linksOf({ objectLinks }: { readonly objectLinks: string }): LinkJson[] 
 }
 
 /** The text for an operation without an answer of the device. */
-export function failureText({ failure, rep }: Pick<CommandReply, 'failure' | 'rep'>): TextAnswer {
-  const message = messageOfReply(rep);
+export function failureText(reply: Pick<CommandReply, 'failure' | 'rep'>): TextAnswer {
+  const { failure } = reply;
+  const message = detailOf(reply);
   if (failure === 'COAP_TIMEOUT') return { status: 500, text: 'Request timeout' };
   if (failure !== undefined) return refusalText(failure, message);
   return { status: 500, text: `Unexpected exception: ${message}` };
@@ -74,4 +75,10 @@ export function refusalText(code: string, message: string): TextAnswer {
 
 export function messageOfReply({ code, body }: AvroResponsePayload): string {
   return body != null && AVRO.genericResponse in body ? body[AVRO.genericResponse].message : code;
+}
+
+/** Records name the code before the message; an answer of HTTP has a place of its own for it. */
+export function detailOf({ failure, rep }: Pick<CommandReply, 'failure' | 'rep'>): string {
+  const message = messageOfReply(rep);
+  return failure !== undefined && message.startsWith(`${failure}: `) ? message.slice(failure.length + 2) : message;
 }

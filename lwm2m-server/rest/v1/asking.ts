@@ -1,11 +1,11 @@
 import { PlatformError } from '../../../common/errors.ts';
 import type { ModelLookup } from '../../../lwm2m/model/object-models.ts';
-import type { AvroRequestPayload, AvroResponseCode, AvroResponsePayload } from '../../../schemas/generated/records.ts';
+import type { AvroRequestPayload, AvroResponseCode } from '../../../schemas/generated/records.ts';
 import { registrationModels } from '../../models/registration-models.ts';
 import type { Registration } from '../../registration/registration.ts';
 import type { RestContext } from '../context.ts';
 import type { CommandReply } from '../device-operations.ts';
-import { isSuccess, messageOfReply } from '../legacy/legacy-answers.ts';
+import { detailOf, isSuccess, messageOfReply } from '../legacy/legacy-answers.ts';
 import { HttpError, statusOf } from '../problem.ts';
 import type { AnswerDescription, ApiAnswer } from './api-route.ts';
 import { waitingSchema } from './schemas.ts';
@@ -72,19 +72,13 @@ export async function ask(
 }
 
 /** Throws when there is no answer of the device, or a refusal. */
-function throwFailure({ rep, failure }: CommandReply): void {
-  const message = messageOfReply(rep);
-  if (failure !== undefined) throw new HttpError(statusOf(failure), failure, message);
+function throwFailure(reply: CommandReply): void {
+  const { rep, failure } = reply;
+  if (failure !== undefined) throw new HttpError(statusOf(failure), failure, detailOf(reply));
   if (isSuccess(rep)) return;
   const status = DEVICE_STATUS[rep.code] ?? BAD_GATEWAY;
-  throw new HttpError(status, 'LWM2M_REFUSED', `the device answered ${rep.code}`, { code: rep.code, message });
-}
-
-/** The branch of a reply's body that its operation has. */
-export function bodyOf<B extends object, K extends string>(
-  rep: AvroResponsePayload,
-  name: K,
-): Extract<B, Record<K, unknown>>[K] | undefined {
-  const body = rep.body as unknown as Extract<B, Record<K, unknown>> | null | undefined;
-  return body?.[name];
+  throw new HttpError(status, 'LWM2M_REFUSED', `the device answered ${rep.code}`, {
+    code: rep.code,
+    message: messageOfReply(rep),
+  });
 }

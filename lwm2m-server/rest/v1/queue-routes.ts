@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import type { CommandView } from '../../bridge/command-queues.ts';
 import { AVRO } from '../avro-names.ts';
-import type { ListedCommand } from '../device-operations.ts';
 import { notFound } from '../problem.ts';
 import { type ApiRoute, route } from './api-route.ts';
 import { ask } from './asking.ts';
@@ -70,16 +70,11 @@ export const QUEUE_ROUTES: readonly ApiRoute[] = [
   }),
 ];
 
-function commandJson({ request, receivedAtMs, running, ticket }: ListedCommand) {
-  const { expiresAt, requestedBy, payload, ep } = request;
+function commandJson({ id: _, endpointName, receivedAtMs, expiresAtMs, ...view }: CommandView) {
   return {
-    ticket,
-    endpoint: ep,
-    kind: payload.kind,
-    path: payload.path,
-    state: running ? 'running' : 'waiting',
+    endpoint: endpointName,
+    ...view,
     receivedAt: iso(receivedAtMs),
-    ...(expiresAt == null ? {} : { expiresAt: iso(expiresAt.long) }),
-    ...(requestedBy == null ? {} : { requestedBy: requestedBy.string }),
+    ...(expiresAtMs === undefined ? {} : { expiresAt: iso(expiresAtMs) }),
   };
 }

@@ -138,10 +138,11 @@ export const commandSchema = named(
     endpoint: z.string(),
     kind: z.enum(avroRequestKinds),
     path: z.string(),
-    state: z.enum(['waiting', 'running']),
+    state: z.enum(['queued', 'sent']).describe('sent: the device was asked, its answer is due'),
+    waits: z.boolean().describe('for a device that sleeps or is away'),
+    attempts: z.int().describe('how often the device was asked since the server started'),
     receivedAt: dateTime,
     expiresAt: dateTime.optional(),
-    requestedBy: z.string().optional(),
   }),
 );
 export const commandsSchema = named('CommandList', z.object({ commands: z.array(commandSchema) }));
