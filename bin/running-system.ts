@@ -14,6 +14,8 @@ export interface SystemAddresses {
   readonly influxUrl: string;
   readonly orientUrl: string;
   readonly coapPort: number;
+  /** Of the LwM2M server. */
+  readonly restUrl: string;
   readonly modbusPort: number;
   /** Health ports by service. */
   readonly health: Readonly<Record<string, number>>;

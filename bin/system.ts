@@ -20,6 +20,7 @@ export type ServiceName = (typeof SERVICE_NAMES)[number];
 export interface SystemPorts {
   readonly stack: StackPorts;
   readonly coap: number;
+  readonly rest: number;
   readonly modbus: number;
   readonly health: Readonly<Record<ServiceName, number>>;
 }
@@ -27,6 +28,7 @@ export interface SystemPorts {
 export const DEFAULT_SYSTEM_PORTS: SystemPorts = {
   stack: DEFAULT_PORTS,
   coap: 5683,
+  rest: 8080,
   modbus: 5002,
   health: {
     'lwm2m-server': 9100,
@@ -166,6 +168,7 @@ class RunningSystem implements System {
           'registry-url': addresses.registryUrl,
           'snapshot-file': join(dataDir, 'edge', gatewayId, 'schemas.json'),
           'coap-port': ports.coap,
+          'rest-port': ports.rest,
           observe: observe.join(','),
         };
       case 'replicator':
@@ -214,6 +217,7 @@ function addressesOf({ ports, gatewayId }: SystemOptions): SystemAddresses {
     influxUrl: `http://127.0.0.1:${stack.influxdb}`,
     orientUrl: `http://127.0.0.1:${stack.orientdbHttp}`,
     coapPort: ports.coap,
+    restUrl: `http://127.0.0.1:${ports.rest}`,
     modbusPort: ports.modbus,
     health: ports.health,
   };
@@ -222,11 +226,17 @@ function addressesOf({ ports, gatewayId }: SystemOptions): SystemAddresses {
 /** Free ports for a whole system; those of the services are held open until all are chosen. */
 export async function freeSystemPorts(): Promise<SystemPorts> {
   const stack = await freePorts();
-  const sockets = await Promise.all(Array.from({ length: SERVICE_NAMES.length + 2 }, () => listenAnywhere()));
+  const sockets = await Promise.all(Array.from({ length: SERVICE_NAMES.length + 3 }, () => listenAnywhere()));
   const ports = sockets.map((socket) => (socket.address() as { port: number }).port);
   await Promise.all(sockets.map((socket) => new Promise((done) => socket.close(done))));
   const health = Object.fromEntries(SERVICE_NAMES.map((name, index) => [name, ports[index]!]));
-  return { stack, coap: ports.at(-1)!, modbus: ports.at(-2)!, health: health as SystemPorts['health'] };
+  return {
+    stack,
+    coap: ports.at(-1)!,
+    modbus: ports.at(-2)!,
+    rest: ports.at(-3)!,
+    health: health as SystemPorts['health'],
+  };
 }
 
 function listenAnywhere(): Promise<ReturnType<typeof createServer>> {

@@ -62,6 +62,7 @@ function overview({ addresses, gatewayId }: System, influxReady: boolean, tookMs
 zeelos runs, after ${(tookMs / 1_000).toFixed(1)} s. Ctrl-C stops everything.
 
   LwM2M server ${gatewayId.padEnd(10)}  coap://127.0.0.1:${addresses.coapPort}   ${health('lwm2m-server')}
+  REST of the server       ${addresses.restUrl}/api/v1/devices   (docs/rest.md)
   Modbus simulator         127.0.0.1:${addresses.modbusPort}, behind the adapter
   Kafka at the edge        ${addresses.edgeBrokers}
   replicator               ${health('replicator')}
@@ -84,6 +85,7 @@ function shifted(ports: SystemPorts, offset: number): SystemPorts {
   return {
     stack: shift(ports.stack),
     coap: ports.coap + offset,
+    rest: ports.rest + offset,
     modbus: ports.modbus + offset,
     health: shift(ports.health),
   };
