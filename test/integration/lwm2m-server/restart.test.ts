@@ -63,6 +63,38 @@ describe('lwm2m-server stopped and started', function () {
     );
   });
 
+  it('has what a command observes taken up again after a kill: unheard at the update, and anew at the next registration', async () => {
+    gateway = await TestGateway.create(await useEdge());
+    await gateway.spawn();
+    const tokens: string[] = [];
+    const sensor = await device('wanted', ({ token }, respond) => {
+      tokens.push(token.toString('hex'));
+      respond({ code: '2.05', contentFormat: 0, payload: Buffer.from('1'), observe: tokens.length });
+    });
+    const replies = await gateway.follow<AvroResponse>('replies');
+    const payload = { kind: 'observe', path: '/3303/0/5700', contentFormat: 'TEXT_CODE', body: null } as const;
+    await gateway.command({ serverId: gateway.gatewayId, ep: 'wanted', ticket: 'mine', payload });
+    await eventually('the reply', () => replies.length === 1);
+    await gateway.kill();
+    await gateway.spawn();
+    assert.equal(tokens.length, 1);
+    await sensor.update(sensor.location);
+    await eventually('the check at the update', () => tokens.length === 2);
+    assert.equal(tokens[1], tokens[0]);
+    await sensor.deregister();
+    await gateway.kill();
+    await gateway.spawn();
+    await sensor.register('</3303/0>');
+    await eventually('the observation of the new registration', () => tokens.length === 3);
+    assert.notEqual(tokens[2], tokens[0]);
+    const values = async () => (await gateway.observations()).map(({ value }) => [value!.ticket, value!.observationId]);
+    await eventually('its first value', async () => (await values()).length === 2);
+    assert.deepEqual(
+      await values(),
+      tokens.slice(1).map((token) => ['mine', token]),
+    );
+  });
+
   it('stops in order: what runs is of unknown outcome, what waits has not been started and runs next time', async () => {
     gateway = await startGateway({ requestTimeoutMs: 20_000 });
     let mute = true;
