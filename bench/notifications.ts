@@ -154,6 +154,7 @@ function startServer(bench: Bench, checkout: string, gatewayId: string): Program
     'snapshot-file': join(folder, `${gatewayId}.json`),
     'coap-port': coapPort,
     'health-port': healthPort,
+    'rest-port': 0,
     observe: '/3303/0/5700',
   };
   const profile =

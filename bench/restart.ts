@@ -117,6 +117,7 @@ async function start(settings: SettingsOf<typeof RESTART_SETTINGS>, gatewayId: s
     'snapshot-file': snapshotFile,
     'coap-port': COAP_PORT,
     'health-port': HEALTH_PORT,
+    'rest-port': 0,
     rest: 'no',
     'max-registrations': Math.max(100_000, settings.devices),
   };

@@ -55,6 +55,7 @@ function ours(gatewayId: string, { settings, broker, ports, folder }: Surroundin
     'snapshot-file': join(files, 'schemas.json'),
     'coap-port': ports.coap,
     'health-port': ports.health,
+    'rest-port': 0,
     'max-registrations': 200_000,
     observe: OBSERVED,
   };
