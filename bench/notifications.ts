@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -145,6 +145,11 @@ async function runMetered(bench: Bench, server: Program, gatewayId: string) {
   };
 }
 
+/** An older checkout has no REST interface, and knows no flag for it. */
+function hasRest(checkout: string): boolean {
+  return readFileSync(join(checkout, 'lwm2m-server/settings.ts'), 'utf8').includes('restPort');
+}
+
 function startServer(bench: Bench, checkout: string, gatewayId: string): Program {
   const { settings, stack, folder, coapPort, healthPort } = bench;
   const flags = {
@@ -154,7 +159,7 @@ function startServer(bench: Bench, checkout: string, gatewayId: string): Program
     'snapshot-file': join(folder, `${gatewayId}.json`),
     'coap-port': coapPort,
     'health-port': healthPort,
-    'rest-port': 0,
+    ...(hasRest(checkout) ? { 'rest-port': 0 } : {}),
     observe: '/3303/0/5700',
   };
   const profile =
