@@ -4,8 +4,8 @@ import { parseArgs } from 'node:util';
 
 /**
  * The benchmark's own source of load: devices that register, take up one observation each and then send confirmable notifications
- * in a closed loop, one unanswered per device. Written by hand on the socket, so that it shares no code with the server under test.
- * It keeps to a subset of flags that other load sources share: host, port, devices, prefix, inflight, duration, ready-file, settle.
+ * in a closed loop, one unanswered per device, or at a rate. Written by hand on the socket, so that it shares no code with the server under test.
+ * It keeps to a subset of flags that other load sources share: host, port, devices, prefix, inflight, duration, rate, ready-file, settle.
  * The last line on stdout is JSON.
  */
 const { values: flags } = parseArgs({
@@ -17,12 +17,16 @@ const { values: flags } = parseArgs({
     inflight: { type: 'string', default: '256' },
     duration: { type: 'string', default: '10' },
     settle: { type: 'string', default: '0' },
+    rate: { type: 'string', default: '0' },
     'ready-file': { type: 'string' },
   },
 });
 const HOST = flags.host;
 const PORT = Number(flags.port);
 const DEVICES = Number(flags.devices);
+/** Notifications per second; 0: as many as are acknowledged. */
+const RATE = Number(flags.rate);
+const PACE_MS = 5;
 const IN_FLIGHT = Math.min(Number(flags.inflight), DEVICES);
 
 const REGISTERING_AT_ONCE = 64;
@@ -141,7 +145,7 @@ function onAck(device: Device, messageId: number): void {
   counts.acked++;
   latenciesMs.push(performance.now() - pending.firstAtMs);
   waiting.push(device);
-  if (isRunning) notifyNext();
+  if (isRunning && RATE === 0) notifyNext();
 }
 
 function onRegistered(device: Device): void {
@@ -214,10 +218,15 @@ waiting.push(...devices);
 isRunning = true;
 const cpuBefore = process.cpuUsage();
 const startedAtMs = performance.now();
-for (let count = 0; count < IN_FLIGHT; count++) notifyNext();
+const pacing = setInterval(() => {
+  const due = Math.floor(((performance.now() - startedAtMs) / 1_000) * RATE) - counts.sent;
+  for (let count = 0; count < due; count++) notifyNext();
+}, PACE_MS);
+for (let count = 0; count < (RATE > 0 ? 1 : IN_FLIGHT); count++) notifyNext();
 const repeating = setInterval(repeatOverdue, 250);
 await new Promise((resolve) => setTimeout(resolve, Number(flags.duration) * 1_000));
 isRunning = false;
+clearInterval(pacing);
 const seconds = (performance.now() - startedAtMs) / 1_000;
 const ackedInTime = counts.acked;
 await until(() => counts.acked === counts.sent, DRAIN_MS);
