@@ -91,6 +91,25 @@ describe('lwm2m-server with models of others', function () {
     assert.equal(await started.metric('lwm2m_model_version_mismatch_total'), 1);
   });
 
+  it('keeps an upload that it was killed right after', async () => {
+    const started = await create({ rest: true });
+    await started.spawn();
+    const models = `http://127.0.0.1:${started.restPort}/api/v1/models`;
+    const post = async (body: string) =>
+      (await fetch(models, { method: 'POST', headers: { 'content-type': 'application/xml' }, body })).status;
+    assert.deepEqual(await recorded(started, 'before', '42'), { string: '42' });
+    assert.equal(await post(meter('Integer').replace('<Type>Integer', '<Type>Intager')), 400);
+    assert.equal(await post(meter('Integer')), 201);
+    await started.kill();
+    await started.spawn();
+    assert.deepEqual(await recorded(started, 'killed', '42'), { long: 42 });
+    assert.equal((await fetch(`${models}/27123/1.0`, { method: 'DELETE' })).status, 204);
+    assert.deepEqual(await recorded(started, 'removed', '42'), { string: '42' });
+    await started.kill();
+    await started.spawn();
+    assert.deepEqual(await recorded(started, 'after', '42'), { string: '42' });
+  });
+
   it('records the values of an object that it knows nothing of', async () => {
     const started = await create();
     await started.start();
