@@ -17,11 +17,6 @@ const PROVISION_TIMEOUT_MS = 5 * 60_000;
 const RECORDS = Object.keys(AVRO_SAMPLES) as TopicRecord[];
 const SCHEMA_ID = 7;
 
-const REQUEST_FIELD = 'io.zeelos.leshan.avro.request.AvroRequest';
-const FILLED_ELSEWHERE = ['expiresAt: long', 'timeoutMs: long', 'requestedBy: string'].map(
-  (branch) => `${REQUEST_FIELD}.${branch}`,
-);
-
 type Json = Readonly<Record<string, unknown>>;
 
 describe('Avro records and the original system', function () {
@@ -62,7 +57,7 @@ describe('Avro records and the original system', function () {
 
         it(`${name}: the same bytes, but for a zero byte per extension field`, async () => {
           const bytes = await judge.encode(expected, { writer: original });
-          const extended = Buffer.concat([bytes, Buffer.alloc(EXTENSION_FIELDS[record].length)]);
+          const extended = Buffer.concat([bytes, Buffer.alloc(extensionsIn(record, value))]);
           assert.equal(avroType(record).toBuffer(value).toString('hex'), extended.toString('hex'));
         });
       }
@@ -77,9 +72,7 @@ describe('Avro records and the original system', function () {
       const alternatives = new SchemaAlternatives(ours);
       const all = [...Object.values(AVRO_SAMPLES[name]), ...Object.values(samples)];
       const taken = new Set(all.flatMap((value) => [...alternatives.taken(plain(value))]));
-      // A field that is null by default takes its other branch in the test of filled extension fields.
-      const missing = [...alternatives.all].filter((one) => !taken.has(one));
-      assert.deepEqual(missing, name.endsWith('AvroRequest') ? FILLED_ELSEWHERE : []);
+      assert.deepEqual([...taken].sort(), [...alternatives.all].sort());
     });
 
     for (const [what, value] of Object.entries(samples)) {
@@ -148,7 +141,18 @@ function plain(value: unknown): Json {
 }
 
 function withoutExtensions(record: TopicRecord, value: unknown): Json {
-  return Object.fromEntries(Object.entries(plain(value)).filter(([name]) => !EXTENSION_FIELDS[record].includes(name)));
+  const extensions = EXTENSION_FIELDS[record];
+  return JSON.parse(JSON.stringify(value), (key, inner) => (extensions.includes(key) ? undefined : inner));
+}
+
+/** How many extension fields a record has, its body included. */
+function extensionsIn(record: TopicRecord, value: unknown): number {
+  let found = 0;
+  JSON.stringify(value, (key, inner) => {
+    if (EXTENSION_FIELDS[record].includes(key)) found++;
+    return inner;
+  });
+  return found;
 }
 
 /**

@@ -88,6 +88,8 @@ const NEW = {
   ],
   root: '/',
   lastUp: REGISTERED_AT_MS + 1,
+  queueMode: false,
+  binding: null,
 } as const;
 const NEW_WITH_OPTIONS = { ...NEW, sms: { string: '+306912345678' }, attributes: { map: { 'x-site': 'roof', y: '' } } };
 const UPDATE = {
@@ -97,6 +99,8 @@ const UPDATE = {
   address: NEW.address,
   port: NEW.port,
   lastUp: NEW.lastUp,
+  queueMode: null,
+  binding: null,
 };
 const BND = `${AVRO}.registration.AvroBnd` as const;
 const UPDATE_WITH_OPTIONS = {
@@ -235,6 +239,16 @@ const PATHS = ['/3303/0/5700', '/3/0/7'] as const;
 
 /** Records that only our schemas can carry: each shows a symbol or a branch that the original does not have. */
 export const EXTENDED_SAMPLES = {
+  'io.zeelos.leshan.avro.registration.AvroRegistrationResponse': {
+    'NEW in queue mode over TCP': {
+      kind: 'NEW',
+      body: { [REG_NEW]: { ...NEW_WITH_OPTIONS, queueMode: true, binding: { string: 'UT' } } },
+    },
+    'UPDATE to queue mode over TCP': {
+      kind: 'UPDATE',
+      body: { [REG_UPDATE]: { ...UPDATE_WITH_OPTIONS, queueMode: { boolean: true }, binding: { string: 'UT' } } },
+    },
+  },
   'io.zeelos.leshan.avro.request.AvroRequest': {
     ...Object.fromEntries(
       OUR_FORMATS.map((contentFormat) => [contentFormat, request('read', null, { contentFormat })]),
@@ -247,6 +261,13 @@ export const EXTENDED_SAMPLES = {
       [WRITE_COMPOSITE]: { nodes: COMPOSITE_NODES },
     }),
     cancel: request('cancel', { [CANCEL]: { ticket: 'ticket#0' } }),
+    'write multiple': request('write', { [WRITE]: { mode: 'REPLACE', node: { [MULTIPLE_NODE]: MULTIPLE } } }),
+    'in time': {
+      ...request('read', null),
+      expiresAt: { long: REGISTERED_AT_MS },
+      timeoutMs: { long: 5_000 },
+      requestedBy: { string: 'operator' },
+    },
     'waits and replaces': { ...request('read', null), queue: { boolean: true }, coalesce: { boolean: false } },
   },
   'io.zeelos.leshan.avro.response.AvroResponse': {
@@ -269,11 +290,20 @@ export const EXTENDED_SAMPLES = {
       },
     },
   },
-} as const satisfies {
-  readonly [N in
-    | 'io.zeelos.leshan.avro.request.AvroRequest'
-    | 'io.zeelos.leshan.avro.response.AvroResponse']: Samples<N>;
-};
+  'io.zeelos.leshan.avro.response.AvroResponseObserve': {
+    ...Object.fromEntries(
+      OUR_KINDS.map((kind) => [
+        kind,
+        { ticket: 'unset', observationId: 'ff', ...PLACE, rep: { code: 'CHANGED', kind, body: null }, seq: null },
+      ]),
+    ),
+    numbered: { ...OBSERVATIONS['content FLOAT']!, seq: { long: 2 * 65_536 + 7 } },
+    composite: {
+      ...OBSERVATIONS['content FLOAT']!,
+      rep: { code: 'CONTENT', kind: 'observe', body: { [COMPOSITE]: { nodes: COMPOSITE_NODES } } },
+    },
+  },
+} as const satisfies { readonly [N in TopicRecord]?: Samples<N> };
 
 /** Samples of every record that stands in a topic of the original system, by full name and then by what each shows. */
 export const AVRO_SAMPLES: { readonly [N in TopicRecord]: Samples<N> } = {
@@ -284,10 +314,13 @@ export const AVRO_SAMPLES: { readonly [N in TopicRecord]: Samples<N> } = {
   'io.zeelos.leshan.avro.response.AvroResponseObserve': OBSERVATIONS,
 };
 
-/** Fields that the original does not have, all at the end and with null as default, so each is one zero byte when unset. */
+/**
+ * Fields that the original does not have, in the record or in its body. All stand at the end and have null or false as default, so
+ * each is one zero byte when unset.
+ */
 export const EXTENSION_FIELDS: { readonly [N in TopicRecord]: readonly string[] } = {
   'io.zeelos.leshan.avro.AvroKey': [],
-  'io.zeelos.leshan.avro.registration.AvroRegistrationResponse': [],
+  'io.zeelos.leshan.avro.registration.AvroRegistrationResponse': ['queueMode', 'binding'],
   'io.zeelos.leshan.avro.request.AvroRequest': ['expiresAt', 'timeoutMs', 'requestedBy', 'queue', 'coalesce'],
   'io.zeelos.leshan.avro.response.AvroResponse': ['valueTimestamp'],
   'io.zeelos.leshan.avro.response.AvroResponseObserve': ['seq'],
