@@ -21,7 +21,7 @@ import { edgeTopics } from '../lwm2m-server/edge-topics.ts';
 import { makeObservation, NO_TICKET } from '../lwm2m-server/observation/observations.ts';
 import { parseAnnouncement } from '../lwm2m-server/registration/announced-objects.ts';
 import { makeRegistration } from '../lwm2m-server/registration/registration.ts';
-import { residentMb } from './processes.ts';
+import { cpuSeconds, residentMb } from './processes.ts';
 
 export const RESTART_SETTINGS = {
   devices: {
@@ -128,10 +128,11 @@ async function start(settings: SettingsOf<typeof RESTART_SETTINGS>, gatewayId: s
   try {
     const seconds = await untilReady(startedAt);
     const answer = await fetch(`http://127.0.0.1:${HEALTH_PORT}/metrics`);
+    const cpu = cpuSeconds(child.pid!);
     const registrations = Number(/^lwm2m_registrations(?:\{[^}]*\})? (\d+)$/m.exec(await answer.text())?.[1]);
     const residentAtOnceMb = residentMb(child.pid!);
     await sleep(5_000);
-    return { devices: registrations, seconds, residentAtOnceMb, residentMb: residentMb(child.pid!) };
+    return { devices: registrations, seconds, cpuSeconds: cpu, residentAtOnceMb, residentMb: residentMb(child.pid!) };
   } finally {
     child.kill('SIGTERM');
     await once(child, 'exit');

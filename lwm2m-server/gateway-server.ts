@@ -2,7 +2,6 @@ import type { Log } from '../common/log.ts';
 import type { CoapEndpoint, CoapNotification, CoapRequest, ObservedRequest, Respond } from '../lwm2m/coap/endpoint.ts';
 import type { Peer } from '../lwm2m/coap/transport.ts';
 import type { ObjectModels } from '../lwm2m/model/object-models.ts';
-import type { ObservationState } from '../schemas/generated/records.ts';
 import type { AnsweredCommands } from './bridge/answered-commands.ts';
 import type { ServerIdentity } from './bridge/avro-registrations.ts';
 import { CommandAdmission } from './bridge/command-admission.ts';
@@ -12,14 +11,14 @@ import { CommandRunner } from './bridge/command-runner.ts';
 import { CommandStore } from './bridge/command-store.ts';
 import type { Outbox } from './bridge/outbox.ts';
 import type { RestoredState } from './bridge/restore.ts';
-import { commandTombstone, compositeFromState, observationTombstone } from './bridge/state-entries.ts';
+import { commandTombstone, observationTombstone } from './bridge/state-entries.ts';
 import type { ServerCounters } from './counters.ts';
 import { ServerEvents } from './events.ts';
 import { FILE_PATH, FileInterface } from './file-source/file-interface.ts';
 import type { FirmwareFiles } from './file-source/firmware-files.ts';
 import { type DesiredObservation, DesiredObservations } from './observation/desired-observations.ts';
 import { Notifications } from './observation/notifications.ts';
-import { makeObservation, NO_TICKET, Observations } from './observation/observations.ts';
+import { NO_TICKET, type Observation, Observations } from './observation/observations.ts';
 import { ObserveRequests } from './observation/observe-requests.ts';
 import { observedRequest } from './observation/observed-request.ts';
 import type { RecordedNotifications } from './observation/recorded-notifications.ts';
@@ -257,13 +256,11 @@ export class GatewayServer {
   }
 
   /** Of a registration that ended, what a command started waits for the next one; the rest is no more. */
-  #restoreObservation({ ep, regId, path, token, ticket, accept, ...more }: ObservationState): void {
-    const about = { path, ticket, accept: accept?.int, composite: compositeFromState(more) };
-    if (this.registrations.byId(regId) !== undefined) {
-      const observation = { endpointName: ep, registrationId: regId, token, doubtful: true, ...about };
-      this.observations.set(makeObservation(observation));
-    } else if (ticket !== NO_TICKET) this.#wishes.add(ep, about);
-    else this.#lost.push({ endpointName: ep, path });
+  #restoreObservation(observation: Observation): void {
+    const { endpointName, registrationId, path, ticket } = observation;
+    if (this.registrations.byId(registrationId) !== undefined) this.observations.set(observation);
+    else if (ticket !== NO_TICKET) this.#wishes.add(endpointName, observation);
+    else this.#lost.push({ endpointName, path });
   }
 
   /** Goes on with commands that have no reply yet and with observations that are missing. Call once the socket is open. */

@@ -3,19 +3,14 @@ import type { KafkaCluster } from '../../common/kafka/client.ts';
 import { readTopic } from '../../common/kafka/read-topic.ts';
 import type { Log } from '../../common/log.ts';
 import type { RecordReader } from '../../common/records.ts';
-import type {
-  AvroResponse,
-  AvroResponseObserve,
-  ModelState,
-  ObservationState,
-  ServerState,
-} from '../../schemas/generated/records.ts';
+import type { AvroResponse, AvroResponseObserve, ModelState, ServerState } from '../../schemas/generated/records.ts';
 import { TOPICS } from '../../schemas/topics.ts';
+import type { Observation } from '../observation/observations.ts';
 import type { RecordedNotifications } from '../observation/recorded-notifications.ts';
 import type { Registration } from '../registration/registration.ts';
 import { ANSWERED_LIMIT, type AnsweredCommands } from './answered-commands.ts';
 import { registrationFromState } from './avro-registrations.ts';
-import { identityOf } from './state-entries.ts';
+import { identityOf, observationFromState } from './state-entries.ts';
 import { WaitingCommand } from './waiting-command.ts';
 
 /** Newest notifications looked through for repetitions after a restart: more than can be in flight towards one server. */
@@ -23,7 +18,8 @@ const RECORDED_LIMIT = 50_000;
 
 export interface RestoredState {
   readonly registrations: readonly Registration[];
-  readonly observations: readonly ObservationState[];
+  /** All in doubt: whether their devices still hold them is not known. */
+  readonly observations: readonly Observation[];
   /** Commands without a reply, oldest first. */
   readonly commands: readonly WaitingCommand[];
   readonly models: readonly ModelState[];
@@ -44,50 +40,52 @@ export interface RestoreOptions {
  * record of ours: it is left out and reported. Errors: KAFKA_UNAVAILABLE.
  */
 export async function restoreState(o: RestoreOptions): Promise<RestoredState> {
-  const entries = new Map<string, Buffer>();
   const topic = TOPICS.state.nameFor(o.gatewayId);
+  const entries = new StateEntries();
+  const unreadable = new Unreadable(topic, o.log);
   await readTopic({
     ...o,
     topic,
-    onRecord: ({ key, value }) => {
+    onRecord: async ({ key, value }) => {
       if (key === null) return;
-      if (value === null) entries.delete(key.toString('latin1'));
-      else entries.set(key.toString('latin1'), value);
+      const name = key.toString('latin1');
+      entries.delete(name);
+      if (value !== null)
+        await unreadable.orElse(async () => entries.set(name, await o.state.decode(value), value.length));
     },
   });
-  const unreadable = new Unreadable(topic, o.log);
-  const restoring = new StateEntries();
-  for (const value of entries.values()) {
-    await unreadable.orElse(async () => restoring.take(await o.state.decode(value), value.length));
-  }
   unreadable.report();
-  return restoring.all();
+  return entries.all();
 }
 
-/** Sorts the entries of the state topic by what they are of. */
+/** The entries of the state topic by what they are of. Each is made at once into what the server keeps: 100,000 records would be as many buffers. */
 export class StateEntries {
-  readonly #registrations: Registration[] = [];
-  readonly #observations: ObservationState[] = [];
-  readonly #commands: WaitingCommand[] = [];
-  readonly #models: ModelState[] = [];
+  readonly #registrations = new Map<string, Registration>();
+  readonly #observations = new Map<string, Observation>();
+  readonly #commands = new Map<string, WaitingCommand>();
+  readonly #models = new Map<string, ModelState>();
 
   /** Throws for what we never wrote. */
-  take({ body }: ServerState, bytes: number): void {
+  set(key: string, { body }: ServerState, bytes: number): void {
     if ('io.zeelos.lwm2m.state.RegistrationState' in body)
-      this.#registrations.push(registrationFromState(body['io.zeelos.lwm2m.state.RegistrationState']));
+      this.#registrations.set(key, registrationFromState(body['io.zeelos.lwm2m.state.RegistrationState']));
     else if ('io.zeelos.lwm2m.state.ObservationState' in body)
-      this.#observations.push(body['io.zeelos.lwm2m.state.ObservationState']);
-    else if ('io.zeelos.lwm2m.state.ModelState' in body) this.#models.push(body['io.zeelos.lwm2m.state.ModelState']);
-    else this.#commands.push(WaitingCommand.fromState(body['io.zeelos.lwm2m.state.CommandState'], bytes));
+      this.#observations.set(key, observationFromState(body['io.zeelos.lwm2m.state.ObservationState']));
+    else if ('io.zeelos.lwm2m.state.ModelState' in body)
+      this.#models.set(key, body['io.zeelos.lwm2m.state.ModelState']);
+    else this.#commands.set(key, WaitingCommand.fromState(body['io.zeelos.lwm2m.state.CommandState'], bytes));
+  }
+
+  delete(key: string): void {
+    for (const entries of [this.#registrations, this.#observations, this.#commands, this.#models]) entries.delete(key);
   }
 
   all(): RestoredState {
-    this.#commands.sort(inTheirOrder);
     return {
-      registrations: this.#registrations,
-      observations: this.#observations,
-      commands: this.#commands,
-      models: this.#models,
+      registrations: [...this.#registrations.values()],
+      observations: [...this.#observations.values()],
+      commands: [...this.#commands.values()].sort(inTheirOrder),
+      models: [...this.#models.values()],
     };
   }
 }

@@ -1,7 +1,7 @@
 import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import { formatPath, parsePath } from '../../lwm2m/path.ts';
 import type { AvroRequest, CommandState, ObservationState } from '../../schemas/generated/records.ts';
-import type { CompositeTarget, Observation } from '../observation/observations.ts';
+import { type CompositeTarget, makeObservation, type Observation } from '../observation/observations.ts';
 import type { Registration } from '../registration/registration.ts';
 import { registrationState, type ServerIdentity } from './avro-registrations.ts';
 import type { Outbox } from './outbox.ts';
@@ -47,11 +47,22 @@ export function observationEntry(outbox: Outbox, observation: Observation): Outg
   return outbox.state(observationKey(observation), { body: { 'io.zeelos.lwm2m.state.ObservationState': state } });
 }
 
-/** Throws LWM2M_PATH for what we never wrote. */
-export function compositeFromState({
-  paths,
-  contentFormat,
-}: Pick<ObservationState, 'paths' | 'contentFormat'>): CompositeTarget | undefined {
+/** Whether its device still holds it is not known. Throws LWM2M_PATH for what we never wrote. */
+export function observationFromState(state: ObservationState): Observation {
+  const { ep, regId, path, token, ticket, accept } = state;
+  return makeObservation({
+    endpointName: ep,
+    registrationId: regId,
+    path,
+    token,
+    ticket,
+    accept: accept?.int,
+    composite: compositeFromState(state),
+    doubtful: true,
+  });
+}
+
+function compositeFromState({ paths, contentFormat }: ObservationState): CompositeTarget | undefined {
   if (paths == null || contentFormat == null) return undefined;
   return { paths: paths.array.map(parsePath), contentFormat: contentFormat.int };
 }

@@ -29,11 +29,12 @@ export class Observation {
   constructor(spec: ObservationSpec) {
     this.endpointName = spec.endpointName;
     this.registrationId = spec.registrationId;
-    this.path = spec.path;
-    this.lwm2mPath = spec.composite === undefined ? sharedPath(spec.path) : ROOT;
+    const shared = sharedPath(spec.path, spec.composite !== undefined);
+    this.path = shared.text;
+    this.lwm2mPath = shared.path;
     this.composite = spec.composite;
     this.observationId = spec.token.toString('hex');
-    this.ticket = spec.ticket;
+    this.ticket = spec.ticket === NO_TICKET ? NO_TICKET : spec.ticket;
     this.accept = spec.accept;
     this.doubtful = spec.doubtful ?? false;
   }
@@ -57,17 +58,17 @@ export class Observation {
 const NONE = -1;
 const ROOT: Lwm2mPath = {};
 
-/** Paths in use, by their text: a fleet observes a few on all its devices. Beyond the limit they are parsed one by one. */
+/** Paths in use, by their text: a fleet observes a few on all its devices. Beyond the limit each has its own. */
 const PATHS_LIMIT = 10_000;
-const paths = new Map<string, Lwm2mPath>();
+const paths = new Map<string, { readonly text: string; readonly path: Lwm2mPath }>();
 
 /** Throws LWM2M_PATH. */
-function sharedPath(text: string): Lwm2mPath {
+function sharedPath(text: string, isComposite: boolean): { readonly text: string; readonly path: Lwm2mPath } {
   const known = paths.get(text);
   if (known !== undefined) return known;
-  const path = parsePath(text);
-  if (paths.size < PATHS_LIMIT) paths.set(text, path);
-  return path;
+  const made = { text, path: isComposite ? ROOT : parsePath(text) };
+  if (paths.size < PATHS_LIMIT) paths.set(text, made);
+  return made;
 }
 
 /** Paths observed by one relation, and the CoAP number of the content format that they were asked in. */

@@ -47,8 +47,8 @@ export function makeRegistration(of: Registration): Registration {
     registrationId: of.registrationId,
     peer: of.peer,
     lifetimeSeconds: of.lifetimeSeconds,
-    version: of.version,
-    binding: of.binding,
+    version: shared(of.version),
+    binding: shared(of.binding),
     queueMode: of.queueMode,
     smsNumber: of.smsNumber,
     profileId: of.profileId,
@@ -62,6 +62,16 @@ export function makeRegistration(of: Registration): Registration {
     objectVersions: of.objectVersions,
     contentFormats: of.contentFormats,
   };
+}
+
+/** Versions and bindings, of which there are a hundred at most. */
+const SHARED_LIMIT = 200;
+const sharedTexts = new Map<string, string>();
+
+function shared(text: string): string {
+  const known = sharedTexts.get(text);
+  if (known === undefined && sharedTexts.size < SHARED_LIMIT) sharedTexts.set(text, text);
+  return known ?? text;
 }
 
 /** The registration after an update. What the update does not say stays; unknown parameters are added to those known before. */

@@ -219,7 +219,7 @@ export class MemoryGateway {
     killed.stop();
     const gateway = new MemoryGateway(options);
     const entries = new StateEntries();
-    for (const state of killed.state.values()) entries.take(state, 0);
+    for (const [key, state] of killed.state) entries.set(key, state, 0);
     gateway.committed.push(...killed.committed);
     const restored = entries.all();
     gateway.server.restore(restored);
