@@ -5,16 +5,28 @@ export const REJECTED = 3;
 export type NotificationState = typeof UNSETTLED | typeof ACKNOWLEDGED | typeof REJECTED;
 
 const FREE = 0;
-const FIRST_SLOTS = 8;
+const STATES = 4;
+const MESSAGE_IDS = 2 ** 16;
+const FIRST_SLOTS = 4;
+
+/** Message id and fingerprint as one number: with the state below it 50 bits, which a number holds exactly. */
+function identity(messageId: number, fingerprint: number): number {
+  return ((fingerprint >>> 0) * MESSAGE_IDS + messageId) * STATES;
+}
+
+/** The remainder by hand: that operator is slow beyond 32 bits. */
+function stateOf(slot: number): number {
+  return slot - Math.floor(slot / STATES) * STATES;
+}
 
 /**
- * The last notifications of one peer, by message id and fingerprint, in a ring of two numbers each: no garbage and no
+ * The last notifications of one peer, by message id and fingerprint, in a ring of one number each: no garbage and no
  * timers. The fingerprint keeps a device that restarted, and so counts its message ids from the same number, from
  * being taken for a repetition of itself; it also makes an age limit needless.
  */
 export class NotificationMemory {
   readonly #most: number;
-  #slots = new Int32Array(FIRST_SLOTS * 2);
+  #slots: number[] = new Array<number>(FIRST_SLOTS).fill(FREE);
   #next = 0;
   /** How many are unsettled: such a peer is not idle. */
   unsettled = 0;
@@ -25,16 +37,15 @@ export class NotificationMemory {
 
   find(messageId: number, fingerprint: number): NotificationState | undefined {
     const at = this.#indexOf(messageId, fingerprint);
-    return at < 0 ? undefined : ((this.#slots[at]! & 3) as NotificationState);
+    return at < 0 ? undefined : (stateOf(this.#slots[at]!) as NotificationState);
   }
 
   /** False when every slot holds an unsettled one: the newcomer must be dropped. */
   add(messageId: number, fingerprint: number, state: NotificationState): boolean {
     const at = this.#slotForNew();
     if (at < 0) return false;
-    this.#slots[at] = (messageId << 2) | state;
-    this.#slots[at + 1] = fingerprint;
-    this.#next = (at + 2) % this.#slots.length;
+    this.#slots[at] = identity(messageId, fingerprint) + state;
+    this.#next = at + 1 === this.#slots.length ? 0 : at + 1;
     if (state === UNSETTLED) this.unsettled++;
     return true;
   }
@@ -43,26 +54,33 @@ export class NotificationMemory {
   settle(messageId: number, fingerprint: number, state: NotificationState | undefined): void {
     const at = this.#indexOf(messageId, fingerprint);
     if (at < 0) return;
-    if ((this.#slots[at]! & 3) === UNSETTLED) this.unsettled--;
-    this.#slots[at] = state === undefined ? FREE : (messageId << 2) | state;
+    if (stateOf(this.#slots[at]!) === UNSETTLED) this.unsettled--;
+    this.#slots[at] = state === undefined ? FREE : identity(messageId, fingerprint) + state;
   }
 
+  /** From the newest on: what is settled, or comes again, came lately. */
   #indexOf(messageId: number, fingerprint: number): number {
     const slots = this.#slots;
-    for (let at = 0; at < slots.length; at += 2) {
+    const wanted = identity(messageId, fingerprint);
+    const last = wanted + REJECTED;
+    for (let at = this.#next - 1; at >= 0; at--) {
       const slot = slots[at]!;
-      if (slot >>> 2 === messageId && slots[at + 1] === fingerprint && (slot & 3) !== FREE) return at;
+      if (slot > wanted && slot <= last) return at;
+    }
+    for (let at = slots.length - 1; at >= this.#next; at--) {
+      const slot = slots[at]!;
+      if (slot > wanted && slot <= last) return at;
     }
     return -1;
   }
 
   /** The oldest slot that is free or settled, after growing as far as allowed. */
   #slotForNew(): number {
-    if ((this.#slots[this.#next]! & 3) !== FREE && this.#slots.length < this.#most * 2) this.#grow();
+    if (stateOf(this.#slots[this.#next]!) !== FREE && this.#slots.length < this.#most) this.#grow();
     const { length } = this.#slots;
-    for (let step = 0; step < length; step += 2) {
+    for (let step = 0; step < length; step++) {
       const at = (this.#next + step) % length;
-      if ((this.#slots[at]! & 3) !== UNSETTLED) return at;
+      if (stateOf(this.#slots[at]!) !== UNSETTLED) return at;
     }
     return -1;
   }
@@ -70,9 +88,8 @@ export class NotificationMemory {
   /** Keeps the order of age: the oldest first, then the free space. */
   #grow(): void {
     const old = this.#slots;
-    const slots = new Int32Array(Math.min(old.length * 2, this.#most * 2));
-    slots.set(old.subarray(this.#next));
-    slots.set(old.subarray(0, this.#next), old.length - this.#next);
+    const slots = new Array<number>(Math.min(old.length * 2, this.#most)).fill(FREE);
+    for (let at = 0; at < old.length; at++) slots[at] = old[(this.#next + at) % old.length]!;
     this.#slots = slots;
     this.#next = old.length;
   }
