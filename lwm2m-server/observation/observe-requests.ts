@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { PlatformError } from '../../common/errors.ts';
 import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import { sleep } from '../../common/lifecycle.ts';
@@ -20,6 +19,7 @@ import {
   unreadableAnswer,
 } from '../operation/outcome.ts';
 import { sequenceOf, type ValueRecords } from '../operation/value-records.ts';
+import { RandomBytes } from '../random-bytes.ts';
 import type { Registration } from '../registration/registration.ts';
 import type { Registrations } from '../registration/registrations.ts';
 import { makeObservation, type Observation, type Observations } from './observations.ts';
@@ -55,6 +55,7 @@ export class ObserveRequests {
   readonly #models: ObjectModels;
   readonly #values: ValueRecords;
   readonly #now: () => number;
+  readonly #tokens = new RandomBytes(TOKEN_BYTES);
   /** The request under way for each path of a device: two with one token would answer for each other. */
   readonly #underWay = new Map<string, Promise<unknown>>();
 
@@ -92,7 +93,7 @@ export class ObserveRequests {
   async #start(registration: Registration, target: ObserveTarget, options: RequestOptions): Promise<ObserveResult> {
     const { path } = target;
     const older = this.#observations.byPath(registration.endpointName, path);
-    const token = older?.token ?? randomBytes(TOKEN_BYTES);
+    const token = older?.token ?? this.#tokens.next();
     const { endpointName, registrationId } = registration;
     const observation = makeObservation({
       endpointName,

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { isRetriable, messageOf, PlatformError } from '../../common/errors.ts';
 import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import type { Log } from '../../common/log.ts';
@@ -11,6 +10,7 @@ import type { ServerCounters } from '../counters.ts';
 import type { Observations } from '../observation/observations.ts';
 import type { Refusals } from '../observation/refusals.ts';
 import type { Wishes } from '../observation/wishes.ts';
+import { RandomBytes } from '../random-bytes.ts';
 import { parseRegistration, parseUpdate, type RegistrationRequest, UnsupportedVersion } from './parse-registration.ts';
 import { PendingAnswers } from './pending-answers.ts';
 import { makeRegistration, type Registration, type RegistrationEnd, updatedRegistration } from './registration.ts';
@@ -77,6 +77,7 @@ export interface RegistrationInterfaceOptions {
 export class RegistrationInterface {
   readonly #o: RegistrationInterfaceOptions;
   readonly #pending = new PendingAnswers(PATIENCE_MS, RETRY_AFTER_SECONDS);
+  readonly #ids = new RandomBytes(REGISTRATION_ID_BYTES);
   #expiryHeldUntilMs = 0;
 
   constructor(options: RegistrationInterfaceOptions) {
@@ -122,7 +123,10 @@ export class RegistrationInterface {
     if (this.#isShedding(parsed.endpointName, respond, 1)) return;
     const { registrations, outbox, server, events, counters } = this.#o;
     const nowMs = this.#o.now();
-    const registration = registrationOf(parsed, request.peer, nowMs);
+    const registration = registrationOf(parsed, request.peer, {
+      registrationId: this.#ids.next().toString('base64url'),
+      nowMs,
+    });
     const older = registrations.byEndpointName(registration.endpointName);
     const ending = older === undefined ? [] : this.#endingRecords(older, false, nowMs);
     const records = [
@@ -269,12 +273,16 @@ class PendingSettled extends Error {
   }
 }
 
-function registrationOf({ announced, ...said }: RegistrationRequest, peer: Peer, nowMs: number): Registration {
+function registrationOf(
+  { announced, ...said }: RegistrationRequest,
+  peer: Peer,
+  { registrationId, nowMs }: { readonly registrationId: string; readonly nowMs: number },
+): Registration {
   return makeRegistration({
     ...said,
     ...announced,
     peer,
-    registrationId: randomBytes(REGISTRATION_ID_BYTES).toString('base64url'),
+    registrationId,
     registeredAtMs: nowMs,
     lastUpdateAtMs: nowMs,
   });
