@@ -29,7 +29,7 @@ const PACKAGE_HOMES: Readonly<Record<string, string>> = {
   'prom-client': '',
   zod: '',
   fastify: 'lwm2m-server/rest/',
-  'coap-packet': 'lwm2m/coap/',
+  'coap-packet': 'test/',
   'fast-xml-parser': 'lwm2m/model/ddf-xml.ts',
   'modbus-serial': 'adapters/',
   '@influxdata/influxdb-client': 'connectors/influxdb/',

@@ -11,7 +11,7 @@ import { type CoapResponse, toCoapResponse } from './responses.ts';
 import type { TransferSlots } from './transfer-slots.ts';
 import type { Peer } from './transport.ts';
 
-/** Method codes, RFC 7252 §12.1.1 and RFC 8132 §6. */
+/** Method codes, RFC 7252 §12.1.1 and RFC 8132. */
 export const METHODS = {
   GET: '0.01',
   POST: '0.02',
@@ -29,7 +29,7 @@ export interface OutgoingRequest {
   readonly query?: readonly string[] | undefined;
   readonly accept?: number | undefined;
   readonly contentFormat?: number | undefined;
-  /** 0 registers, 1 cancels; with GET, or with FETCH and the same payload (RFC 8132 §2.4). */
+  /** 0 registers, 1 cancels; with GET, or with FETCH and the same payload (RFC 8132). */
   readonly observe?: 0 | 1 | undefined;
   /** Longer than a block goes block-wise. */
   readonly payload?: Uint8Array | undefined;
@@ -98,7 +98,7 @@ interface MessageParts {
 }
 
 const TOKEN_BYTES = 8;
-/** They change nothing, so they may be asked again (RFC 7252 §5.8.1, RFC 8132 §2). */
+/** They change nothing, so they may be asked again (RFC 7252, RFC 8132). */
 const SAFE_METHODS: ReadonlySet<Method> = new Set(['GET', 'FETCH']);
 
 /** The client role: requests with bodies of any length, both ways. */
@@ -195,7 +195,7 @@ export class RequestClient {
     }
   }
 
-  /** What a FETCH asks for stands in its body, so each of its blocks is asked for with it (RFC 8132 §2.1). */
+  /** What a FETCH asks for stands in its body, so each of its blocks is asked for with it (RFC 8132). */
   #nextBlock(call: Call, parts: MessageParts): Promise<CoapMessage> {
     const { body, request, blockSizeBytes } = call;
     if (request.method !== 'FETCH') return this.#persist(call, parts);
