@@ -73,7 +73,9 @@ export class Outbox {
 
   /** All or none, in this order; `onCommitted` tells of the last. */
   appendAll(records: readonly OutgoingRecord[], onCommitted?: OnCommitted): void {
-    this.#producer.appendAll(records, onCommitted);
+    if (this.#isMeasuring) return this.#producer.appendAll(records, onCommitted);
+    this.#producer.appendAll(records, this.#measured(onCommitted));
+    this.#isMeasuring = true;
   }
 
   append(record: OutgoingRecord, onCommitted?: OnCommitted): void {
