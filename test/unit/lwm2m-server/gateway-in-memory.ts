@@ -16,6 +16,7 @@ import { avroType } from '../../../schemas/avro-types.ts';
 import type {
   AvroRegistrationResponse,
   AvroRequestKind,
+  AvroResponse,
   AvroResponseObserve,
   ServerState,
 } from '../../../schemas/generated/records.ts';
@@ -41,11 +42,15 @@ export interface MemoryGatewayOptions {
   readonly observe?: readonly string[];
   readonly profilesFile?: string;
   readonly maxRegistrations?: number;
+  readonly commandQueueLimit?: number;
+  readonly nowMs?: number;
 }
 
 /** The server between a socket and a Kafka that are not there: tests play device, broker and clock. */
 export class MemoryGateway {
   readonly server: GatewayServer;
+  readonly outbox: Outbox;
+  readonly answered = new AnsweredCommands();
   readonly counters = newServerCounters();
   readonly asked: Asked[] = [];
   readonly forgotten: string[] = [];
@@ -56,7 +61,7 @@ export class MemoryGateway {
     code: '2.05',
     observe: 1,
   });
-  nowMs = 1_700_000_000_000;
+  nowMs: number;
   elapsedMs = 0;
   backlog = 0;
   failingForMs = 0;
@@ -64,6 +69,7 @@ export class MemoryGateway {
   readonly #stopping = new AbortController();
 
   constructor(options: MemoryGatewayOptions = {}) {
+    this.nowMs = options.nowMs ?? 1_700_000_000_000;
     const log = pino({ level: 'silent' });
     const producer = {
       append: (record: OutgoingRecord, onCommitted?: OnCommitted) => this.#take([record], onCommitted),
@@ -74,6 +80,7 @@ export class MemoryGateway {
       backlog: 0,
     };
     Object.defineProperty(producer, 'backlog', { get: () => this.backlog });
+    this.outbox = new Outbox(GATEWAY, { gatewayId: GATEWAY, subjects, schemas: {} }, producer);
     this.server = new GatewayServer({
       server: { serverId: GATEWAY, address: '127.0.0.1', port: 5683 },
       endpoint: {
@@ -81,14 +88,15 @@ export class MemoryGateway {
         forget: (peer) => void this.forgotten.push(peer.key),
       },
       models: coreObjectModels(),
-      outbox: new Outbox(GATEWAY, { gatewayId: GATEWAY, subjects, schemas: {} }, producer),
-      answered: new AnsweredCommands(),
+      outbox: this.outbox,
+      answered: this.answered,
       recorded: new RecordedNotifications(0),
       counters: this.counters,
       observe: options.observe ?? [],
       profiles: new Profiles(options.profilesFile, log),
       maxRegistrations: options.maxRegistrations ?? 100,
       requestTimeoutMs: 1_000,
+      commandQueueLimit: options.commandQueueLimit ?? 100,
       signal: this.#stopping.signal,
       log,
       now: () => this.nowMs,
@@ -195,6 +203,10 @@ export class MemoryGateway {
 
   get registrationRecords(): AvroRegistrationResponse[] {
     return this.#decoded(TOPICS.registrations);
+  }
+
+  get replies(): AvroResponse[] {
+    return this.#decoded(TOPICS.replies);
   }
 
   get observationRecords(): AvroResponseObserve[] {
