@@ -101,6 +101,7 @@ export class GatewayServer {
     this.observations = new Observations(options.maxRegistrations * OBSERVATIONS_PER_REGISTRATION);
     this.presence = new Presence({
       awakeWindowMs: options.awakeWindowMs ?? AWAKE_WINDOW_MS,
+      windowOf: (registration) => options.profiles.awakeWindowMs(registration),
       elapsed: options.elapsed,
       onAwake: (registration) => {
         this.queues.wake(registration.endpointName);

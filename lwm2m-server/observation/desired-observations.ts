@@ -81,6 +81,8 @@ export class DesiredObservations {
   /** Starts what is missing, and on an update checks what is in doubt. What fails is tried again when the device is heard again. */
   ensure(registration: Registration, occasion: Occasion): void {
     const heard = occasion !== 'restored';
+    // It sleeps, or may: its next message is waited for.
+    if (!heard && registration.queueMode) return;
     if (occasion === 'registered') this.#o.refusals.forget(registration.endpointName);
     if (this.#missingOf(registration, heard).length === 0) return;
     (heard ? this.#heard : this.#restored).add(registration.registrationId);

@@ -4,6 +4,8 @@ import type { Registration } from '../registration/registration.ts';
 export interface PresenceOptions {
   /** How long a device listens after each message of its own. */
   readonly awakeWindowMs: number;
+  /** The window of this device, where its profile says one; asked when it registers or updates. */
+  windowOf?(registration: Registration): number | undefined;
   /** Milliseconds of a clock that never steps. */
   readonly elapsed: () => number;
   /** It spoke after a silence: what waits for it may leave. */
@@ -14,6 +16,7 @@ export interface PresenceOptions {
 interface Awake extends Mortal {
   registration: Registration;
   heardAtMs: number;
+  windowMs: number;
 }
 
 /**
@@ -42,18 +45,19 @@ export class Presence {
 
   /** A restored device may be awake yet. @param agoMs what the wall clock says since it was heard last; that clock may have stepped */
   heardBefore(registration: Registration, agoMs: number): void {
-    if (registration.queueMode && agoMs >= 0 && agoMs < this.#o.awakeWindowMs)
+    if (registration.queueMode && agoMs >= 0 && agoMs < this.#windowOf(registration))
       this.#keepAwake(registration, this.#o.elapsed() - agoMs);
   }
 
   #keepAwake(registration: Registration, heardAtMs: number): void {
     const held = this.#awake.get(registration.endpointName);
     const wasAwake = held !== undefined && this.#listens(held);
-    const awake = held ?? { registration, heardAtMs, endsAtSecond: 0, dueAtSecond: 0 };
+    const awake = held ?? { registration, heardAtMs, windowMs: 0, endsAtSecond: 0, dueAtSecond: 0 };
+    if (held?.registration !== registration) awake.windowMs = this.#windowOf(registration);
     awake.registration = registration;
     awake.heardAtMs = heardAtMs;
     if (held === undefined) this.#awake.set(registration.endpointName, awake);
-    this.#windows.set(awake, heardAtMs + this.#o.awakeWindowMs);
+    this.#windows.set(awake, heardAtMs + awake.windowMs);
     if (!wasAwake) this.#o.onAwake(registration);
   }
 
@@ -74,7 +78,7 @@ export class Presence {
   awakeUntilMs(registration: Registration): number | undefined {
     if (!registration.queueMode) return Number.POSITIVE_INFINITY;
     const held = this.#awake.get(registration.endpointName);
-    return held === undefined || !this.#listens(held) ? undefined : held.heardAtMs + this.#o.awakeWindowMs;
+    return held === undefined || !this.#listens(held) ? undefined : held.heardAtMs + held.windowMs;
   }
 
   /** The registration ended, or has no queue mode any more. */
@@ -95,7 +99,11 @@ export class Presence {
     this.#o.onSleeping(held.registration);
   }
 
-  #listens({ heardAtMs }: Awake): boolean {
-    return heardAtMs + this.#o.awakeWindowMs > this.#o.elapsed();
+  #listens({ heardAtMs, windowMs }: Awake): boolean {
+    return heardAtMs + windowMs > this.#o.elapsed();
+  }
+
+  #windowOf(registration: Registration): number {
+    return this.#o.windowOf?.(registration) ?? this.#o.awakeWindowMs;
   }
 }

@@ -245,6 +245,17 @@ describe('lwm2m-server/observation/desired-observations', () => {
       assert.equal(again.server.observations.size, 2);
     });
 
+    it('leaves sleepers alone until they are heard', async () => {
+      const before = start();
+      const id = await before.register('sleeper', '</3303/0>', undefined, ['lwm2m=1.1', 'b=U', 'Q']);
+      const gateway = restart(before, { observe: [PATH] });
+      await settled();
+      assert.deepEqual(gateway.asked, []);
+      await gateway.request('POST', ['rd', id]);
+      await settled();
+      assert.equal(gateway.asked.length, 1);
+    });
+
     it('starts what was missing, and clears away what belongs to nothing', async () => {
       const before = start({ observe: [PATH] });
       before.answer = () => new Promise(() => undefined);
