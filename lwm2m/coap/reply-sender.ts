@@ -4,7 +4,7 @@ import type { ConfirmableSender } from './confirmable-sender.ts';
 import type { CoapCounters } from './counters.ts';
 import type { IncomingRequest } from './incoming-request.ts';
 import type { CoapLimits } from './limits.ts';
-import { asBuffer, emptyAck, encodeMessage, type MessageType } from './message.ts';
+import { asBuffer, emptyAck, encodeMessage, type MessageType, messageTypeOf } from './message.ts';
 import type { PeerState } from './peer-state.ts';
 import type { RequestMemory } from './request-memory.ts';
 import { type ResponseToSend, responseOptions } from './responses.ts';
@@ -50,7 +50,7 @@ export class ReplySender {
     const datagram = this.#encodeWithin(incoming, type, messageId, response, blocks);
     this.#settle(incoming);
     if (entry !== undefined && type === 'ACK') this.#parts.memory.setReply(state.requests, entry, datagram);
-    if (type === 'CON') {
+    if (messageTypeOf(datagram) === 'CON') {
       const spare = this.#repeatsToSpare(incoming, datagram);
       this.#parts.sender.submit(state, messageId, datagram, ignoreOutcome, spare);
     } else this.#parts.send(datagram, state.peer);
@@ -103,8 +103,8 @@ export class ReplySender {
     blocks: BlocksOfReply,
   ): Buffer {
     const { state, message, datagramBytes } = incoming;
-    const encode = (reply: ResponseToSend, options: BlocksOfReply): Buffer =>
-      encodeReply(type, messageId, message.token, reply, options);
+    const encode = (reply: ResponseToSend, options: BlocksOfReply, as = type): Buffer =>
+      encodeReply(as, messageId, message.token, reply, options);
     const datagram = encode(response, blocks);
     const most = datagramBytes * this.#parts.limits.unprovenReplyFactor;
     if (state.proven || datagram.length <= most) return datagram;
@@ -113,8 +113,10 @@ export class ReplySender {
       const plain = encode({ code: response.code, maxAgeSeconds: response.maxAgeSeconds }, blocks);
       if (plain.length <= most) return plain;
     }
-    const challenge = encode({ code: '4.01' }, { echo: this.#parts.proof.challenge(state.peer.key) });
-    return challenge.length <= most ? challenge : encode({ code: '4.01' }, {});
+    // never confirmable: its retransmissions would be what it is to prevent (RFC 9175 §2.4)
+    const once = type === 'CON' ? 'NON' : type;
+    const challenge = encode({ code: '4.01' }, { echo: this.#parts.proof.challenge(state.peer.key) }, once);
+    return challenge.length <= most ? challenge : encode({ code: '4.01' }, {}, once);
   }
 
   /** How many retransmissions of a separate response to leave out, so that all copies together keep to the same limit. */

@@ -88,6 +88,18 @@ describe('CoAP, what hostile and careless peers send', () => {
     });
   });
 
+  it('challenges a late answer with a non-confirmable message, which is not repeated (RFC 9175 §2.4)', async () => {
+    let respondLate: Respond | undefined;
+    handle = (_request, respond) => {
+      respondLate = respond;
+    };
+    assert.equal(typeOf(await peer.exchange(raw({ code: '0.01', messageId: 1, token: '01' }))), 'ACK');
+    respondLate?.({ code: '2.05', payload: Buffer.alloc(100, 'z') });
+    const challenge = await peer.receive();
+    assert.deepEqual([typeOf(challenge), codeOf(challenge), tokenOf(challenge)], ['NON', '4.01', '01']);
+    await peer.expectSilence(150);
+  });
+
   describe('No-Response, RFC 7967', () => {
     const post = (messageId: number, type: 'CON' | 'NON', value: number): Buffer =>
       raw({ type, code: '0.02', messageId, token: '01', options: [[NO_RESPONSE, value]] });
