@@ -1,3 +1,4 @@
+import { messageOf } from '../common/errors.ts';
 import type { Log } from '../common/log.ts';
 import type { CoapEndpoint, CoapNotification, CoapRequest, ObservedRequest, Respond } from '../lwm2m/coap/endpoint.ts';
 import type { Peer } from '../lwm2m/coap/transport.ts';
@@ -259,9 +260,20 @@ export class GatewayServer {
   /** Of a registration that ended, what a command started waits for the next one; the rest is no more. */
   #restoreObservation(observation: Observation): void {
     const { endpointName, registrationId, path, ticket } = observation;
-    if (this.registrations.byId(registrationId) !== undefined) this.observations.set(observation);
+    if (this.registrations.byId(registrationId) !== undefined) this.#setRestored(observation);
     else if (ticket !== NO_TICKET) this.#wishes.add(endpointName, observation);
     else this.#lost.push({ endpointName, path });
+  }
+
+  /** A limit may have been lowered since: that must not keep the server from starting. */
+  #setRestored(observation: Observation): void {
+    try {
+      this.observations.set(observation);
+    } catch (error) {
+      const { endpointName, path } = observation;
+      this.#lost.push({ endpointName, path });
+      this.#o.log.warn({ endpoint: endpointName, path, reason: messageOf(error) }, 'an observation is given up');
+    }
   }
 
   /** Goes on with commands that have no reply yet and with observations that are missing. Call once the socket is open. */

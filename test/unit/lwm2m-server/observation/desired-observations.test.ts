@@ -245,6 +245,17 @@ describe('lwm2m-server/observation/desired-observations', () => {
       assert.equal(again.server.observations.size, 2);
     });
 
+    it('starts with fewer observations than it left, when a limit was lowered', async () => {
+      const paths = Array.from({ length: 11 }, (_, n) => `/3303/${n}`);
+      const before = start({ observe: paths });
+      await before.register('a', paths.map((path) => `<${path}>`).join(','));
+      assert.equal(before.server.observations.size, 11);
+      const gateway = restart(before, { maxRegistrations: 1 });
+      await settled();
+      assert.equal(gateway.server.observations.size, 10);
+      assert.equal([...gateway.state.keys()].filter((key) => key.startsWith('observation/')).length, 10);
+    });
+
     it('leaves sleepers alone until they are heard', async () => {
       const before = start();
       const id = await before.register('sleeper', '</3303/0>', undefined, ['lwm2m=1.1', 'b=U', 'Q']);
