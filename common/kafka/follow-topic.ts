@@ -24,7 +24,16 @@ export async function followTopic(o: FollowTopicOptions): Promise<void> {
     groupId: `zeelos-follow-${randomUUID()}`,
     maxWaitTimeInMs: 250,
     allowAutoTopicCreation: false,
-    retry: { retries: 5, initialRetryTime: 100, maxRetryTime: 1_000, restartOnFailure: async () => true },
+    // On a new cluster the first group waits while the topic of its offsets is made; a crash before the seek below would end it.
+    retry: { retries: 20, initialRetryTime: 100, maxRetryTime: 1_000, restartOnFailure: async () => true },
+  });
+  // Told at each joining of the group, also after kafkajs started over: only then can it be told where to read on.
+  const nextOffsets = new Map(ranges.map(({ partition, first, next }) => [partition, o.from === 'end' ? next : first]));
+  let ready = false;
+  consumer.on(consumer.events.GROUP_JOIN, () => {
+    for (const [partition, next] of nextOffsets) consumer.seek({ topic: o.topic, partition, offset: next.toString() });
+    if (!ready) o.onReady?.();
+    ready = true;
   });
   const stopped = new Promise<void>((resolve) => o.signal.addEventListener('abort', () => resolve(), { once: true }));
   try {
@@ -32,11 +41,11 @@ export async function followTopic(o: FollowTopicOptions): Promise<void> {
     await consumer.subscribe({ topic: o.topic, fromBeginning: true });
     await consumer.run({
       autoCommit: false,
-      eachMessage: async ({ message, partition }) => o.onRecord(message as ConsumedRecord, partition),
+      eachMessage: async ({ message, partition }) => {
+        await o.onRecord(message as ConsumedRecord, partition);
+        nextOffsets.set(partition, BigInt(message.offset) + 1n);
+      },
     });
-    if (o.from === 'end')
-      for (const { partition, next } of ranges) consumer.seek({ topic: o.topic, partition, offset: next.toString() });
-    o.onReady?.();
     if (!o.signal.aborted) await stopped;
   } catch (error) {
     throw kafkaError(error, `following ${o.topic}`);

@@ -58,6 +58,8 @@ async function readRanges(o: ReadTopicOptions, left: Map<number, OffsetRange>, s
   if (o.signal.aborted) throw givenUp;
   const onAbort = () => reject(givenUp);
   o.signal.addEventListener('abort', onAbort, { once: true });
+  // A seek is only taken once the group is joined.
+  consumer.on(consumer.events.GROUP_JOIN, () => seekToStarts(o, consumer, left));
   consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
   // Also told of batches that hold nothing but markers of transactions, which are never handed over.
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
@@ -84,7 +86,6 @@ async function readRanges(o: ReadTopicOptions, left: Map<number, OffsetRange>, s
         reject(error);
       });
     await consumer.run({ autoCommit: false, eachBatch });
-    seekToStarts(o, consumer, left);
     await finished;
   };
   try {
