@@ -7,7 +7,7 @@ import type { Latencies } from './latencies.ts';
 
 const TYPES = ['CON', 'NON', 'ACK', 'RST'] as const;
 
-/** Codes shown by name, RFC 7252 §12.1, RFC 7959 §2.9, RFC 8132 §6; any other is `other`, so that no sender can make labels. */
+/** Codes shown by name, RFC 7252 §12.1, RFC 7959 §2.9, and those of PATCH and FETCH; any other is `other`, so that no sender can make labels. */
 const CODES: Readonly<Record<number, string>> = {
   0: 'EMPTY',
   1: 'GET',

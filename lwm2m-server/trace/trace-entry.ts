@@ -27,7 +27,7 @@ export interface TraceEntry {
   readonly payload: string;
 }
 
-/** RFC 7252 §12.1.1, RFC 8132 §6. */
+/** RFC 7252 §12.1.1; the last three as coap-packet has them. */
 const METHODS: Readonly<Record<string, string>> = {
   '0.00': 'EMPTY',
   '0.01': 'GET',
