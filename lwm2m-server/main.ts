@@ -25,7 +25,7 @@ import { exposeMetrics } from './metrics.ts';
 import { openModels } from './models/open-models.ts';
 import { RecordedNotifications } from './observation/recorded-notifications.ts';
 import { Profiles } from './registration/profiles.ts';
-import { openRest } from './rest/open-rest.ts';
+import { openRest, restAccess } from './rest/open-rest.ts';
 import type { LWM2M_SERVER_SETTINGS } from './settings.ts';
 
 type Settings = SettingsOf<typeof LWM2M_SERVER_SETTINGS>;
@@ -50,6 +50,7 @@ export async function main(settings: Settings, context: ServiceContext): Promise
 }
 
 async function run(settings: Settings, { signal, log }: ServiceContext, closers: Closers): Promise<void> {
+  const access = restAccess(settings);
   const health = await openHealth({
     service: 'lwm2m-server',
     address: settings.healthAddress,
@@ -139,7 +140,7 @@ async function run(settings: Settings, { signal, log }: ServiceContext, closers:
   const ticking = setInterval(() => server.tick(), TICK_MS);
   closers.add('tick', () => clearInterval(ticking));
   server.resume(restored);
-  const rest = await openRest(settings, {
+  const rest = await openRest(settings, access, {
     ...{ gatewayId, server, endpoint, modelStore, snapshot, log },
     metrics: health.metrics,
     now: Date.now,

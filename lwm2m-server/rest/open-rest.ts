@@ -44,11 +44,19 @@ const METRICS = {
   eventsMissed: 'events left out of streams that were too slow',
 } as const;
 
-/** Opens the REST interface; undefined when it is switched off. Errors: CONFIG_INVALID (access), TRANSPORT_BIND. */
-export async function openRest(settings: RestSettings, parts: RestParts): Promise<Rest | undefined> {
-  if (!settings.rest) return undefined;
+/** Who may use it; to be asked for before anything else starts. Undefined when REST is switched off. Errors: CONFIG_INVALID. */
+export function restAccess({ rest, restAddress, restTokenFile }: RestSettings): Access | undefined {
+  return rest ? new Access({ address: restAddress, tokenFile: restTokenFile }) : undefined;
+}
+
+/** Opens the REST interface; undefined when it is switched off. Errors: TRANSPORT_BIND. */
+export async function openRest(
+  settings: RestSettings,
+  access: Access | undefined,
+  parts: RestParts,
+): Promise<Rest | undefined> {
+  if (access === undefined) return undefined;
   const { server, modelStore, log, gatewayId, snapshot, now, elapsed } = parts;
-  const access = new Access({ address: settings.restAddress, tokenFile: settings.restTokenFile });
   const { registrations, observations, events } = server;
   const state = deviceState(parts);
   const traces = new CoapTraces({ endpoint: parts.endpoint, registrations, events, now });
