@@ -15,7 +15,7 @@ export interface Problem {
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
-/** HTTP status of codes that a request can meet; any other is a fault of ours. */
+/** HTTP status of codes that a request can meet. Of any other: 503 when it may pass by itself, else a fault of ours. */
 const STATUS: Partial<Record<ErrorCode, number>> = {
   HTTP_ACCESS: 403,
   HTTP_REQUEST: 400,
@@ -31,16 +31,11 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   COAP_TIMEOUT: 504,
   COAP_RESET: 502,
   COAP_BLOCK_FAILED: 502,
-  COAP_CANCELLED: 503,
-  SHUTTING_DOWN: 503,
-  KAFKA_UNAVAILABLE: 503,
-  KAFKA_BACKLOG_FULL: 503,
-  KAFKA_NO_TOPIC: 503,
   KAFKA_REFUSED: 503,
 };
 
 export function statusOf(code: ErrorCode): number {
-  return STATUS[code] ?? 500;
+  return STATUS[code] ?? (ERROR_CODES[code].retriable ? 503 : 500);
 }
 
 /** An error that a request is answered with, with a status of its own. */
