@@ -8,7 +8,12 @@ import type {
   RegistrationState,
 } from '../../schemas/generated/records.ts';
 import { parseAnnouncement } from '../registration/announced-objects.ts';
-import { makeRegistration, type Registration, type RegistrationChange } from '../registration/registration.ts';
+import {
+  type BehindGateway,
+  makeRegistration,
+  type Registration,
+  type RegistrationChange,
+} from '../registration/registration.ts';
 
 const NEW = 'io.zeelos.leshan.avro.registration.AvroRegistrationNew';
 const UPDATE = 'io.zeelos.leshan.avro.registration.AvroRegistrationUpdate';
@@ -45,6 +50,28 @@ function avroOf(registration: Registration, server: ServerIdentity, links: reado
     lastUp: registration.lastUpdateAtMs,
     queueMode: registration.queueMode,
     binding: avroLetters(registration),
+    ...avroBehind(registration.behind),
+  };
+}
+
+function avroBehind(behind: BehindGateway | undefined): Partial<AvroRegistrationNew> {
+  if (behind === undefined) return {};
+  return {
+    gatewayEp: { string: behind.gatewayName },
+    gatewayRegId: { string: behind.gatewayRegistrationId },
+    prefix: { string: behind.prefix },
+    deviceId: { string: behind.deviceId },
+  };
+}
+
+function behindFromState(record: AvroRegistrationNew): BehindGateway | undefined {
+  const { gatewayEp, gatewayRegId, prefix, deviceId } = record;
+  if (gatewayEp == null || gatewayRegId == null || prefix == null) return undefined;
+  return {
+    gatewayName: gatewayEp.string,
+    gatewayRegistrationId: gatewayRegId.string,
+    prefix: prefix.string,
+    deviceId: deviceId?.string ?? '',
   };
 }
 
@@ -140,6 +167,7 @@ export function registrationFromState({ registration: record, linkText }: Regist
     attributes,
     registeredAtMs: record.regDate,
     lastUpdateAtMs: record.lastUp,
+    behind: behindFromState(record),
   });
 }
 

@@ -3,9 +3,9 @@ import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import type { Log } from '../../common/log.ts';
 import type { CoapRequest, Respond } from '../../lwm2m/coap/endpoint.ts';
 import type { Peer } from '../../lwm2m/coap/transport.ts';
-import { deleteRecord, newRecord, type ServerIdentity, updateRecord } from '../bridge/avro-registrations.ts';
+import { newRecord, type ServerIdentity, updateRecord } from '../bridge/avro-registrations.ts';
 import type { Outbox } from '../bridge/outbox.ts';
-import { observationTombstone, registrationEntry, registrationTombstone } from '../bridge/state-entries.ts';
+import { registrationEntry } from '../bridge/state-entries.ts';
 import type { ServerCounters } from '../counters.ts';
 import type { Observations } from '../observation/observations.ts';
 import type { Refusals } from '../observation/refusals.ts';
@@ -14,6 +14,7 @@ import { RandomBytes } from '../random-bytes.ts';
 import { parseRegistration, parseUpdate, type RegistrationRequest, UnsupportedVersion } from './parse-registration.ts';
 import { PendingAnswers } from './pending-answers.ts';
 import { makeRegistration, type Registration, type RegistrationEnd, updatedRegistration } from './registration.ts';
+import { endingRecords, forgetRegistration } from './registration-end.ts';
 import type { Registrations } from './registrations.ts';
 
 /** The path of the registration interface. */
@@ -112,7 +113,8 @@ export class RegistrationInterface {
       return this.#register(request, respond);
     }
     const registration = this.#o.registrations.byId(registrationId);
-    if (registration === undefined) return respond({ code: '4.04' });
+    // A child has no Location: it comes and goes with what its gateway says in object 25.
+    if (registration === undefined || registration.behind !== undefined) return respond({ code: '4.04' });
     if (request.method === 'POST' || request.method === 'PUT') return this.#update(registration, request, respond);
     if (request.method === 'DELETE') return this.#deregister(registration, respond);
     respond({ code: '4.05' });
@@ -128,7 +130,8 @@ export class RegistrationInterface {
       nowMs,
     });
     const older = registrations.byEndpointName(registration.endpointName);
-    const ending = older === undefined ? [] : this.#endingRecords(older, false, nowMs);
+    if (older?.behind !== undefined) return this.#refuseName(respond);
+    const ending = older === undefined ? [] : endingRecords(this.#o, older, false, nowMs);
     const records = [
       ...ending,
       outbox.registration(registration.endpointName, newRecord(registration, server)),
@@ -145,6 +148,12 @@ export class RegistrationInterface {
     );
     if (older !== undefined) this.#forget(older, 'replaced', registration);
     registrations.add(registration);
+  }
+
+  /** The name is that of a device behind a gateway: whoever registers with it does not take over what is meant for that one. */
+  #refuseName(respond: Respond): void {
+    this.#o.counters.registrations_refused++;
+    respond({ code: '4.03', payload: Buffer.from('the endpoint name is that of a device behind a gateway') });
   }
 
   #update(registration: Registration, request: CoapRequest, respond: Respond): void {
@@ -168,7 +177,7 @@ export class RegistrationInterface {
   }
 
   #deregister(registration: Registration, respond: Respond): void {
-    const records = this.#endingRecords(registration, false, this.#o.now());
+    const records = endingRecords(this.#o, registration, false, this.#o.now());
     this.#commitThenAnswer(records, respond, { code: '2.02' }, () => {
       this.#o.counters.registrations_deregistered++;
     });
@@ -177,7 +186,7 @@ export class RegistrationInterface {
 
   #expire(registration: Registration): void {
     try {
-      this.#o.outbox.appendAll(this.#endingRecords(registration, true, this.#o.now()));
+      this.#o.outbox.appendAll(endingRecords(this.#o, registration, true, this.#o.now()));
       this.#o.counters.registrations_expired++;
       this.#forget(registration, 'expired', undefined);
     } catch (error) {
@@ -187,25 +196,8 @@ export class RegistrationInterface {
     }
   }
 
-  /** DELETE of a registration with the tombstones of all that belonged to it, but for what its next registration takes up again. */
-  #endingRecords(registration: Registration, expired: boolean, nowMs: number): OutgoingRecord[] {
-    const { outbox, server, observations } = this.#o;
-    const observed = observations.allOf(registration.endpointName);
-    const lasting = new Set(this.#o.wishes.lasting(observed));
-    return [
-      outbox.registration(registration.endpointName, deleteRecord(registration, server.serverId, expired, nowMs)),
-      registrationTombstone(outbox, registration),
-      ...observed.filter((one) => !lasting.has(one)).map((one) => observationTombstone(outbox, one)),
-    ];
-  }
-
   #forget(registration: Registration, end: RegistrationEnd, successor: Registration | undefined): void {
-    const { observations, wishes, refusals } = this.#o;
-    const { endpointName } = registration;
-    for (const lasting of wishes.lasting(observations.allOf(endpointName))) wishes.add(endpointName, lasting);
-    observations.removeAllOf(endpointName);
-    refusals.forget(endpointName);
-    this.#o.registrations.remove(registration.registrationId);
+    forgetRegistration(this.#o, registration);
     this.#o.events.onEnded(registration, end, successor);
   }
 

@@ -21,6 +21,17 @@ export interface Registration extends AnnouncedObjects {
   readonly attributes: Readonly<Record<string, string>> | undefined;
   readonly registeredAtMs: number;
   readonly lastUpdateAtMs: number;
+  /** Undefined of a device that registered itself. */
+  readonly behind: BehindGateway | undefined;
+}
+
+/** Where a device is that an LwM2M gateway announced in its object 25: its requests go to the gateway's peer, under a prefix. */
+export interface BehindGateway {
+  readonly gatewayName: string;
+  /** Registration id of the gateway: the child ends with that registration. */
+  readonly gatewayRegistrationId: string;
+  readonly prefix: string;
+  readonly deviceId: string;
 }
 
 /** What an update may change. */
@@ -41,7 +52,9 @@ export type RegistrationEnd = 'deregistered' | 'replaced' | 'expired';
  * Builds a registration field by field: all have one shape, which keeps 100,000 of them small, and none drags along what else
  * its makings hold.
  */
-export function makeRegistration(of: Registration): Registration {
+export function makeRegistration(
+  of: Omit<Registration, 'behind'> & Partial<Pick<Registration, 'behind'>>,
+): Registration {
   return {
     endpointName: of.endpointName,
     registrationId: of.registrationId,
@@ -55,6 +68,7 @@ export function makeRegistration(of: Registration): Registration {
     attributes: of.attributes,
     registeredAtMs: of.registeredAtMs,
     lastUpdateAtMs: of.lastUpdateAtMs,
+    behind: of.behind,
     linkText: of.linkText,
     links: of.links,
     rootPath: of.rootPath,

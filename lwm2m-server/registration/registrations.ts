@@ -16,6 +16,8 @@ export class Registrations {
   readonly #byId = new Map<string, Held>();
   /** Several devices may share a socket, as those of an adapter do. */
   readonly #byPeer = new Map<string, Held | Set<Held>>();
+  /** By registration id of the gateway and by prefix: children share its peer and are not found by that. */
+  readonly #children = new Map<string, Map<string, Held>>();
   readonly #elapsed: () => number;
   readonly #lifetimes: Lifetimes<Held>;
 
@@ -42,11 +44,25 @@ export class Registrations {
     return this.#byId.get(registrationId)?.registration;
   }
 
-  /** All that registered from this peer. */
+  /** All that registered from this peer; not what is behind them. */
   byPeer({ key }: Peer): Registration[] {
     const held = this.#byPeer.get(key);
     if (held === undefined) return [];
     return held instanceof Set ? Array.from(held, ({ registration }) => registration) : [held.registration];
+  }
+
+  /** The devices behind a gateway. */
+  childrenOf(gatewayRegistrationId: string): Registration[] {
+    const held = this.#children.get(gatewayRegistrationId);
+    return held === undefined ? [] : Array.from(held.values(), ({ registration }) => registration);
+  }
+
+  childByPrefix(gatewayRegistrationId: string, prefix: string): Registration | undefined {
+    return this.#children.get(gatewayRegistrationId)?.get(prefix)?.registration;
+  }
+
+  hasChildren(gatewayRegistrationId: string): boolean {
+    return this.#children.has(gatewayRegistrationId);
   }
 
   /** True when one more endpoint name would exceed the limit. */
@@ -97,7 +113,14 @@ export class Registrations {
   }
 
   #enter(held: Held): void {
-    const { key } = held.registration.peer;
+    const { behind, peer } = held.registration;
+    if (behind !== undefined) {
+      const children = this.#children.get(behind.gatewayRegistrationId) ?? new Map<string, Held>();
+      children.set(behind.prefix, held);
+      this.#children.set(behind.gatewayRegistrationId, children);
+      return;
+    }
+    const { key } = peer;
     const others = this.#byPeer.get(key);
     if (others === undefined) this.#byPeer.set(key, held);
     else if (others instanceof Set) others.add(held);
@@ -105,7 +128,14 @@ export class Registrations {
   }
 
   #leave(held: Held): void {
-    const { key } = held.registration.peer;
+    const { behind, peer } = held.registration;
+    if (behind !== undefined) {
+      const children = this.#children.get(behind.gatewayRegistrationId);
+      if (children?.get(behind.prefix) === held) children.delete(behind.prefix);
+      if (children?.size === 0) this.#children.delete(behind.gatewayRegistrationId);
+      return;
+    }
+    const { key } = peer;
     const others = this.#byPeer.get(key);
     if (others === held) this.#byPeer.delete(key);
     if (!(others instanceof Set)) return;

@@ -182,6 +182,14 @@ export interface AvroRegistrationNew {
   readonly queueMode?: boolean | undefined;
   /** letters of the transports (U T S N), null where bnd says it all */
   readonly binding?: null | { readonly 'string': string } | undefined;
+  /** endpoint name of the LwM2M gateway that the device is behind (object 25) */
+  readonly gatewayEp?: null | { readonly 'string': string } | undefined;
+  /** registration id of that gateway: the child ends with it */
+  readonly gatewayRegId?: null | { readonly 'string': string } | undefined;
+  /** first segment of its paths on the gateway (/25/x/1) */
+  readonly prefix?: null | { readonly 'string': string } | undefined;
+  /** id of the device as the gateway tells it (/25/x/0) */
+  readonly deviceId?: null | { readonly 'string': string } | undefined;
 }
 
 /** Value of iot.<gateway>.registrations. */

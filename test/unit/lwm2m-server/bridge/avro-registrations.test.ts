@@ -31,6 +31,7 @@ const FULL: Registration = sampleRegistration(
     attributes: { x: 'y', pid: '7' },
     registeredAtMs: 1_700_000_000_000,
     lastUpdateAtMs: 1_700_000_001_000,
+    behind: { gatewayName: 'gw', gatewayRegistrationId: 'r0', prefix: 'd02', deviceId: 'urn:x:2' },
   },
   LINKS,
 );
@@ -74,6 +75,10 @@ describe('lwm2m-server/bridge/avro-registrations', () => {
           lastUp: 1_700_000_001_000,
           queueMode: true,
           binding: { string: 'UT' },
+          gatewayEp: { string: 'gw' },
+          gatewayRegId: { string: 'r0' },
+          prefix: { string: 'd02' },
+          deviceId: { string: 'urn:x:2' },
         },
       },
     });
