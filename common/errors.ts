@@ -42,6 +42,17 @@ export const ERROR_CODES = {
     meaning: 'Kafka refused a record or a request for good',
     remedy: 'see the cause: usually a size limit, a missing topic or a missing right',
   },
+  KAFKA_SENDER_ENDED: {
+    retriable: true,
+    meaning: 'what writes to Kafka ended, or Kafka no longer knows what it has written',
+    remedy:
+      'the process ends and must be started again; nothing acknowledged is lost. Report the log line if it comes again',
+  },
+  SERVER_FENCED: {
+    retriable: false,
+    meaning: 'another server serves this gateway id, so this one writes nothing and ends',
+    remedy: 'run one server per gateway id: stop the one that the message names, or give this one an id of its own',
+  },
   REGISTRY_UNAVAILABLE: {
     retriable: true,
     meaning: 'the schema registry does not answer',

@@ -1,4 +1,5 @@
 import { TOPICS } from '../schemas/topics.ts';
+import { CLAIMS_TOPIC_SETTINGS, claimsTopic } from './fencing/server-claim.ts';
 
 /** Cleaned often enough that a restart reads little more than what lives: small segments, a low share of dead records. */
 const COMPACTED = {
@@ -14,5 +15,15 @@ export function edgeTopics(gatewayId: string) {
     partitions: row.partitions.edge,
     settings: row.cleanup === 'compact' ? COMPACTED : {},
   }));
-  return [...rows, { topic: `${TOPICS.requests.nameFor(gatewayId)}.dlq`, partitions: 1 }];
+  return [
+    { topic: claimsTopic(gatewayId), partitions: 1, settings: CLAIMS_TOPIC_SETTINGS },
+    ...rows,
+    { topic: `${TOPICS.requests.nameFor(gatewayId)}.dlq`, partitions: 1 },
+  ];
+}
+
+/** What only the server writes, its claims first. Commands come from elsewhere. */
+export function ownTopics(gatewayId: string): readonly string[] {
+  const requests = TOPICS.requests.nameFor(gatewayId);
+  return edgeTopics(gatewayId).flatMap(({ topic }) => (topic === requests ? [] : [topic]));
 }

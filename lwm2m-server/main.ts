@@ -17,7 +17,9 @@ import { CommandIntake } from './bridge/command-intake.ts';
 import { Outbox } from './bridge/outbox.ts';
 import { type RestoreOptions, restoreAnswered, restoreRecorded, restoreState } from './bridge/restore.ts';
 import { newServerCounters, type ServerCounters } from './counters.ts';
-import { edgeTopics } from './edge-topics.ts';
+import { edgeTopics, ownTopics } from './edge-topics.ts';
+import { GatewayClaim } from './fencing/gateway-claim.ts';
+import { fenceId } from './fencing/server-claim.ts';
 import { FirmwareFiles } from './file-source/firmware-files.ts';
 import { GatewayServer } from './gateway-server.ts';
 import { COMMAND_BUCKETS, Latencies } from './latencies.ts';
@@ -39,17 +41,30 @@ const SESSION_TIMEOUT_MS = 6_000;
 /** Large enough for the burst of a fleet that starts at once; the system may grant less (net.core.rmem_max). */
 const RECEIVE_BUFFER_BYTES = 8 * 2 ** 20;
 
-/** Runs the LwM2M server of one gateway until the signal is aborted. Errors: CONFIG_INVALID, TRANSPORT_BIND, REGISTRY_REFUSED. */
-export async function main(settings: Settings, context: ServiceContext): Promise<void> {
-  const closers = new Closers(context.log);
+/**
+ * Runs the LwM2M server of one gateway until the signal is aborted. Errors: CONFIG_INVALID, TRANSPORT_BIND, REGISTRY_REFUSED,
+ * SERVER_FENCED, KAFKA_SENDER_ENDED.
+ */
+export async function main(settings: Settings, { signal, log }: ServiceContext): Promise<void> {
+  const closers = new Closers(log);
+  /** Aborted with the error when nothing can be written any more. */
+  const ending = new AbortController();
   try {
-    await run(settings, context, closers);
+    await run(settings, { signal: AbortSignal.any([signal, ending.signal]), log }, closers, ending);
+  } catch (error) {
+    if (!ending.signal.aborted) throw error;
   } finally {
     await closers.closeAll();
   }
+  if (ending.signal.aborted) throw ending.signal.reason;
 }
 
-async function run(settings: Settings, { signal, log }: ServiceContext, closers: Closers): Promise<void> {
+async function run(
+  settings: Settings,
+  { signal, log }: ServiceContext,
+  closers: Closers,
+  ending: AbortController,
+): Promise<void> {
   const access = restAccess(settings);
   const health = await openHealth({
     service: 'lwm2m-server',
@@ -65,8 +80,15 @@ async function run(settings: Settings, { signal, log }: ServiceContext, closers:
   await untilDone('preparing topics', { signal, log }, () => ensureTopics(kafka, edgeTopics(gatewayId)));
   if (signal.aborted || snapshot === undefined) return;
 
-  const producer = new CommittingProducer(new ThreadedSender(address, log), log);
+  const fence = { id: fenceId(gatewayId), topics: ownTopics(gatewayId) };
+  const producer = new CommittingProducer(new ThreadedSender(address, log, { fence }), log);
+  producer.onEnded = (error) => ending.abort(error);
   closers.add('producer', () => producer.close());
+  const clocks = { now: Date.now, elapsed: () => performance.now() };
+  const claim = new GatewayClaim({ gatewayId, kafka, producer, signal, log, ...clocks });
+  closers.add('claim', () => claim.release());
+  await untilDone('claiming the gateway', { signal, log }, () => claim.take());
+  if (signal.aborted) return;
   const outbox = new Outbox(gatewayId, snapshot, producer);
   const answered = new AnsweredCommands();
   const recorded = new RecordedNotifications(performance.now());

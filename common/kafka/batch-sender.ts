@@ -1,10 +1,11 @@
 import type { Message, Producer } from 'kafkajs';
-import { type ErrorCode, PlatformError } from '../errors.ts';
+import { type ErrorCode, messageOf, PlatformError } from '../errors.ts';
 import { backoffMs, sleep } from '../lifecycle.ts';
 import type { Log } from '../log.ts';
 import { type KafkaCluster, partitionByKey } from './client.ts';
-import { hasLostSequence, kafkaError } from './errors.ts';
+import { hasLostSequence, isFenced, kafkaError } from './errors.ts';
 import { CompressionTypes, EncodedRecords } from './kafkajs.ts';
+import type { ProducerFence } from './producer-fence.ts';
 import { readAppended } from './record-batch.ts';
 
 /** The records of one batch that go to one topic, as a `RecordAppender` wrote them. */
@@ -26,11 +27,17 @@ export interface Refusal {
 export interface BatchSender {
   /**
    * Resolves when the fate of each record is known: committed, or among the refused. It repeats for as long as Kafka is away.
-   * The memory of the parts is read until then. Rejects SHUTTING_DOWN when closed before.
+   * The memory of the parts is read until then. Rejects SHUTTING_DOWN when closed before, and once no batch can be sent any more:
+   * KAFKA_SENDER_ENDED, and SERVER_FENCED where there is a fence.
    */
   send(parts: readonly BatchPart[]): Promise<readonly Refusal[]>;
+  /** Told once when that comes about, also while nothing is being sent. */
+  onEnded?: ((error: PlatformError) => void) | undefined;
   close(): Promise<void>;
 }
+
+/** A fence is renewed so often: far within what brokers remember (a day), rarely enough to cost nothing. */
+const RENEW_FENCE_MS = 6 * 3_600_000;
 
 /**
  * One batch is in flight at a time, and it is repeated until Kafka has taken it: giving it up would let the next batch reuse its
@@ -43,10 +50,15 @@ export class KafkaBatchSender implements BatchSender {
   #producer: Producer | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #failingSince = 0;
+  readonly #fence: ProducerFence | undefined;
+  #fencedAtMs = 0;
+  #ended: PlatformError | undefined;
 
-  constructor(kafka: KafkaCluster, log: Log) {
+  /** @param fence with one, the first batch shuts out all other producers of the same fence, and a later one of them this one */
+  constructor(kafka: KafkaCluster, log: Log, fence?: ProducerFence) {
     this.#kafka = kafka;
     this.#log = log;
+    this.#fence = fence;
   }
 
   send(parts: readonly BatchPart[]): Promise<readonly Refusal[]> {
@@ -86,8 +98,11 @@ export class KafkaBatchSender implements BatchSender {
     topicMessages: readonly { topic: string; messages: Message[] | EncodedRecords }[],
   ): Promise<PlatformError | undefined> {
     for (let attempt = 0; !this.#closing.signal.aborted; attempt++) {
+      if (this.#ended !== undefined) throw this.#ended;
       try {
         const producer = this.#producer ?? (await this.#open());
+        if (this.#fence !== undefined && performance.now() - this.#fencedAtMs > RENEW_FENCE_MS)
+          await this.#renewFence();
         await producer.sendBatch({
           topicMessages: topicMessages as { topic: string; messages: Message[] }[],
           acks: -1,
@@ -99,6 +114,8 @@ export class KafkaBatchSender implements BatchSender {
         if (this.#closing.signal.aborted) break;
         const error = kafkaError(cause, 'producing');
         if (!error.retriable) return error;
+        this.#ended = this.#endOf(cause);
+        if (this.#ended !== undefined) continue;
         if (hasLostSequence(cause)) await this.#reopenLater();
         this.#reportFailure(error);
         await sleep(backoffMs(attempt), this.#closing.signal);
@@ -114,10 +131,39 @@ export class KafkaBatchSender implements BatchSender {
       allowAutoTopicCreation: false,
       createPartitioner: partitionByKey,
       retry: { retries: 5, initialRetryTime: 50, maxRetryTime: 1_000 },
+      ...(this.#fence === undefined ? {} : { transactionalId: this.#fence as unknown as string }),
     });
-    await producer.connect();
+    try {
+      await producer.connect();
+    } catch (error) {
+      await producer.disconnect().catch(() => undefined);
+      throw error;
+    }
+    this.#fencedAtMs = performance.now();
     this.#producer = producer;
     return producer;
+  }
+
+  async #renewFence(): Promise<void> {
+    try {
+      await this.#fence!.mark();
+      this.#fencedAtMs = performance.now();
+    } catch (cause) {
+      this.#ended = this.#endOf(cause) ?? this.#senderEnded('the fence could not be renewed', cause);
+    }
+  }
+
+  /** Undefined while there is hope. Behind a fence a producer is never opened a second time: it would shut out whoever took over meanwhile. */
+  #endOf(cause: unknown): PlatformError | undefined {
+    if (this.#fence === undefined) return undefined;
+    if (isFenced(cause))
+      return new PlatformError('SERVER_FENCED', `another server took over ${this.#fence.id}`, { cause });
+    if (this.#producer === undefined || !hasLostSequence(cause)) return undefined;
+    return this.#senderEnded('Kafka lost its place in our records', cause);
+  }
+
+  #senderEnded(what: string, cause: unknown): PlatformError {
+    return new PlatformError('KAFKA_SENDER_ENDED', `${what}: ${messageOf(cause)}`, { cause });
   }
 
   async #reopenLater(): Promise<void> {

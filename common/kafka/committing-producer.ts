@@ -1,4 +1,4 @@
-import { hasCode, PlatformError } from '../errors.ts';
+import { hasCode, messageOf, PlatformError } from '../errors.ts';
 import { sleep } from '../lifecycle.ts';
 import type { Log } from '../log.ts';
 import type { BatchSender, Refusal } from './batch-sender.ts';
@@ -61,12 +61,15 @@ export class CommittingProducer {
   #closed = false;
   /** Told of each batch that Kafka took: how many records, and how long it was under way. */
   onBatch: ((records: number, ms: number) => void) | undefined = undefined;
+  /** Told once when nothing can be written any more (SERVER_FENCED, KAFKA_SENDER_ENDED): the process must end. */
+  onEnded: ((error: PlatformError) => void) | undefined = undefined;
 
   constructor(sender: BatchSender, log: Log, limits: Partial<ProducerLimits> = {}) {
     this.#sender = sender;
     this.#log = log;
     this.#limits = { ...DEFAULT_LIMITS, ...limits };
     this.#open = this.#newBatch();
+    sender.onEnded = (error) => this.#end(error);
   }
 
   /** Records that wait for Kafka, those in flight included. */
@@ -127,11 +130,23 @@ export class CommittingProducer {
     this.#closed = true;
     clearTimeout(this.#lingerTimer);
     clearImmediate(this.#immediate);
+    await this.#sender.close();
+    this.#giveUpWaiting();
+  }
+
+  /** For those who wait it is the same as a stop: nothing was refused, whoever sent it may send it again elsewhere. */
+  #giveUpWaiting(): void {
     const left = [...this.#queue.splice(0), this.#open];
     this.#open = this.#newBatch();
-    await this.#sender.close();
     const error = new PlatformError('SHUTTING_DOWN', 'the producer was closed before Kafka answered');
     for (const batch of left) this.#settle(batch, () => error);
+  }
+
+  #end(error: PlatformError): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#giveUpWaiting();
+    this.onEnded?.(error);
   }
 
   #newBatch(): OutgoingBatch {
@@ -204,8 +219,9 @@ export class CommittingProducer {
       const refusals = await this.#sender.send(batch.parts());
       errorOf = refusals.length === 0 ? () => undefined : refusalsByPlace(refusals);
     } catch (error) {
-      if (!hasCode(error, 'SHUTTING_DOWN')) throw error;
-      errorOf = () => error as PlatformError;
+      const ended = new PlatformError('SHUTTING_DOWN', 'nothing is written any more', { cause: error });
+      errorOf = () => ended;
+      if (!hasCode(error, 'SHUTTING_DOWN')) this.#end(asEnd(error));
     }
     for (const memory of batch.memory()) if (this.#memory.length < KEPT_BUFFERS) this.#memory.push(memory);
     const now = performance.now();
@@ -222,6 +238,10 @@ export class CommittingProducer {
     this.#bytes -= batch.bytes;
     batch.settle(errorOf, (fault) => this.#log.error({ err: fault }, 'a fault after a commit'));
   }
+}
+
+function asEnd(error: unknown): PlatformError {
+  return error instanceof PlatformError ? error : new PlatformError('INTERNAL', messageOf(error), { cause: error });
 }
 
 function onceForAll(count: number, onCommitted: OnCommitted): OnCommitted {

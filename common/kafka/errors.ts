@@ -31,6 +31,13 @@ const LOST_SEQUENCE = new Set([
   'PRODUCER_FENCED',
 ]);
 
+/** What a producer with a fence is told once another was opened. */
+const FENCED = new Set(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED']);
+
+export function isFenced(error: unknown): boolean {
+  return FENCED.has(brokerErrorType(error) ?? '');
+}
+
 /** The broker's own error name, looked for through the causes that kafkajs wraps around it. */
 export function brokerErrorType(error: unknown): string | undefined {
   for (let at = error as KafkaJsError | undefined, depth = 0; at !== undefined && at !== null && depth < 5; depth++) {

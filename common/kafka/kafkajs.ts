@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
+import { ProducerFence, type ProducerIds } from './producer-fence.ts';
 import { encodeBatch, encodeRecords, type RecordToEncode, readAppended, type WireHeader } from './record-batch.ts';
 
 export type { WireHeader } from './record-batch.ts';
@@ -172,6 +173,21 @@ function groupByPartition({ topic, partitionMetadata, messages, partitioner }: A
   return groups;
 }
 
+interface ProducerIdOptions {
+  readonly cluster: Parameters<ProducerFence['guard']>[1];
+  readonly transactional: boolean;
+  readonly transactionalId?: unknown;
+}
+
+/** The ids of a producer with a fence are those of a transactional one; all others are left as they are. */
+function producerIds(create: (options: ProducerIdOptions) => ProducerIds) {
+  return (options: ProducerIdOptions): ProducerIds => {
+    const { cluster, transactionalId: fence } = options;
+    if (!(fence instanceof ProducerFence)) return create(options);
+    return fence.guard(create({ ...options, transactional: true, transactionalId: fence.id }), cluster);
+  };
+}
+
 /** Puts our function in the place of a module's before its users load it. */
 function replaceModule(path: string, exports: unknown): void {
   load(path);
@@ -182,6 +198,7 @@ replaceModule('kafkajs/src/protocol/recordBatch/record/v0/decoder', decodeRecord
 replaceModule('kafkajs/src/protocol/recordBatch/record/v0/index', (record: RecordToEncode) => record);
 replaceModule('kafkajs/src/protocol/recordBatch/v0/index', { RecordBatch: encodeRecordBatch, MAGIC_BYTE: 2 });
 replaceModule('kafkajs/src/producer/groupMessagesPerPartition', groupByPartition);
+replaceModule('kafkajs/src/producer/eosManager/index', producerIds(load('kafkajs/src/producer/eosManager/index')));
 
 const kafkajs = load('kafkajs') as typeof import('kafkajs');
 export const { CompressionCodecs, CompressionTypes, Kafka, logLevel, Partitioners } = kafkajs;

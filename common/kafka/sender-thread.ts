@@ -1,13 +1,16 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { messageOf, PlatformError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { KafkaBatchSender } from './batch-sender.ts';
-import { connectKafka, type KafkaAddress } from './client.ts';
-import type { FromSender, ToSender } from './threaded-sender.ts';
+import { connectKafka } from './client.ts';
+import { ProducerFence } from './producer-fence.ts';
+import type { FromSender, SenderStart, ToSender } from './threaded-sender.ts';
 
 /** The other side of `ThreadedSender`. */
 const port = parentPort!;
 const log = forwardingLog();
-const sender = new KafkaBatchSender(connectKafka(workerData as KafkaAddress, log), log);
+const { address, fence } = workerData as SenderStart;
+const sender = new KafkaBatchSender(connectKafka(address, log), log, fence && new ProducerFence(fence));
 
 port.on('message', (message: ToSender) => {
   if (message.kind === 'batch') void send(message);
@@ -23,8 +26,9 @@ async function send({ slab, parts }: Extract<ToSender, { kind: 'batch' }>): Prom
   });
   try {
     tell({ kind: 'done', refusals: await sender.send(views) });
-  } catch {
-    tell({ kind: 'givenUp' }); // the only error is SHUTTING_DOWN
+  } catch (error) {
+    const code = error instanceof PlatformError ? error.code : 'INTERNAL';
+    tell({ kind: 'givenUp', code, message: messageOf(error) });
   }
 }
 
