@@ -262,7 +262,7 @@ describe('REST: legacy paths, events and the registry', function () {
     it('reads no body above its limit', async () => {
       const body = 'x'.repeat(3 * 2 ** 20);
       const { status } = await ask(`/api/clients/${EP}/3/0/4`, { method: 'POST', body });
-      assert.equal(status, 500);
+      assert.equal(status, 400);
       const problem = await fetch(`${base}/api/v1/models`, {
         method: 'POST',
         headers: { 'content-type': 'application/xml' },
