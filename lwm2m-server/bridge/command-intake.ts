@@ -23,6 +23,8 @@ const ROOM_CHECK_MS = 10;
  * beyond them what was fetched is put into the state topic before more is.
  */
 const UNSETTLED_LIMIT = 2_000;
+/** As many may be settled and not committed besides, when the group coordinator does not answer; then the topic is not read on. */
+const UNCOMMITTED_LIMIT = 5_000;
 /** A command that takes longer is put into the state topic, so that its offset holds up no other. */
 const KEEP_AFTER_MS = 1_000;
 const COMMIT_EVERY_MS = 100;
@@ -88,7 +90,7 @@ export class CommandIntake {
   async #untilRoom(batch: ConsumedBatch): Promise<void> {
     while (!batch.signal.aborted) {
       if (this.#offsets.size >= UNSETTLED_LIMIT) this.#keepOlderThan(Number.POSITIVE_INFINITY);
-      else if (this.#o.queues.hasRoom) return;
+      else if (this.#o.queues.hasRoom && this.#offsets.uncommitted(this.#committed) < UNCOMMITTED_LIMIT) return;
       await sleep(ROOM_CHECK_MS, batch.signal);
       await batch.heartbeat();
     }

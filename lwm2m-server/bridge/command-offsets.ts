@@ -17,6 +17,7 @@ const FORGOTTEN_AT_ONCE = 512;
 export class CommandOffsets {
   readonly #held: HeldOffset[] = [];
   #head = 0;
+  #first: number | undefined;
   #next: number | undefined;
 
   /** Records between the first that is not settled and the last that was fetched. */
@@ -30,8 +31,14 @@ export class CommandOffsets {
     if (this.#next !== undefined && offset < this.#next) return undefined;
     const held = { offset, sinceMs, settled: false, command: undefined };
     this.#held.push(held);
+    this.#first ??= offset;
     this.#next = offset + 1;
     return held;
+  }
+
+  /** How many offsets lie behind the committed one. */
+  uncommitted(committed: number | undefined): number {
+    return this.#next === undefined ? 0 : this.#next - (committed ?? this.#first!);
   }
 
   /** The offset to commit: of the first record that is not settled, or behind the last. Undefined before the first. */

@@ -155,6 +155,28 @@ describe('lwm2m-server/bridge/command-intake', () => {
     assert.equal(committed.at(-1), 2_000);
   });
 
+  it('reads on no further than the replies that are remembered, when no offset can be committed', async () => {
+    let answers = false;
+    let isDone = false;
+    const requests = Array.from({ length: 5_100 }, (_, n) => read('nobody', `${n}`));
+    const commit = async (offset: bigint) => {
+      if (!answers) throw new PlatformError('KAFKA_UNAVAILABLE', 'no coordinator');
+      committed.push(Number(offset));
+    };
+    void intake.onBatch({ ...batch(0, ...requests), commit }).then(() => {
+      isDone = true;
+    });
+    await pass();
+    await pass();
+    assert.equal(gateway.counters.commands_received, 5_000);
+    assert.equal(isDone, false);
+    answers = true;
+    await pass();
+    await pass();
+    assert.equal(isDone, true);
+    assert.equal(committed.at(-1), 5_100);
+  });
+
   it('buries what cannot be read or answered, and has the batch repeated when the schema cannot be asked for', async () => {
     unreadable = new PlatformError('AVRO_INVALID', 'rubbish');
     await intake.onBatch(batch(0, read('a', '1')));
