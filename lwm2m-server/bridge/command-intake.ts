@@ -57,7 +57,7 @@ export class CommandIntake {
   #offsets = new CommandOffsets();
   #commit: ConsumedBatch['commit'] | undefined;
   #committed: number | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #isTicking = false;
 
   constructor(options: CommandIntakeOptions) {
     this.#o = options;
@@ -79,7 +79,7 @@ export class CommandIntake {
   /** The consumer may have begun anew, at the committed offset: then the records come again, and the commands are known. */
   #hold(offset: number): HeldOffset {
     const sinceMs = this.#o.elapsed();
-    this.#timer ??= setTimeout(() => void this.#tick(), COMMIT_EVERY_MS).unref();
+    if (!this.#isTicking) this.#tickLater();
     const held = this.#offsets.take(offset, sinceMs);
     if (held !== undefined) return held;
     this.#offsets = new CommandOffsets();
@@ -167,7 +167,12 @@ export class CommandIntake {
       // The group may have changed hands: then the records come again, and the commands are known.
       this.#o.log.debug({ reason: messageOf(error) }, 'an offset of the commands is not committed');
     }
-    const done = this.#offsets.size === 0 && this.#offsets.committable() === this.#committed;
-    this.#timer = done ? undefined : setTimeout(() => void this.#tick(), COMMIT_EVERY_MS).unref();
+    this.#isTicking = this.#offsets.size > 0 || this.#offsets.committable() !== this.#committed;
+    if (this.#isTicking) this.#tickLater();
+  }
+
+  #tickLater(): void {
+    this.#isTicking = true;
+    setTimeout(() => void this.#tick(), COMMIT_EVERY_MS).unref();
   }
 }

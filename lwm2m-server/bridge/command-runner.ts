@@ -1,22 +1,17 @@
-import { type ErrorCode, hasCode, isRetriable, PlatformError } from '../../common/errors.ts';
-import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
-import { backoffMs, sleep } from '../../common/lifecycle.ts';
+import { hasCode, isRetriable, PlatformError } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
-import type { AvroRequest, AvroRequestKind, AvroResponse } from '../../schemas/generated/records.ts';
-import type { ServerCounters } from '../counters.ts';
+import type { AvroRequest, AvroRequestKind } from '../../schemas/generated/records.ts';
 import type { Observations } from '../observation/observations.ts';
 import type { ObserveRequests } from '../observation/observe-requests.ts';
 import { cancelledPath, observeTarget } from '../observation/observe-targets.ts';
 import type { DeviceRequests, RequestOptions } from '../operation/device-requests.ts';
-import { failure, inWords, notRegistered, type Outcome } from '../operation/outcome.ts';
+import { failure, notRegistered } from '../operation/outcome.ts';
 import type { Presence } from '../queue-mode/presence.ts';
 import type { Registration } from '../registration/registration.ts';
 import type { Registrations } from '../registration/registrations.ts';
-import type { AnsweredCommands } from './answered-commands.ts';
 import { type CommandRefusal, EXPIRED, INTERRUPTED } from './command-refusals.ts';
+import { CommandReplies, type CommandRepliesOptions, type CommandResult } from './command-replies.ts';
 import type { CommandStore } from './command-store.ts';
-import type { Outbox } from './outbox.ts';
-import { commandTombstone } from './state-entries.ts';
 import type { WaitingCommand } from './waiting-command.ts';
 
 /** Operations that must not run twice. The others only read or set what they would set again. */
@@ -30,51 +25,31 @@ export const CHANGES_DEVICE: ReadonlySet<AvroRequestKind> = new Set([
 
 const MAX_TIMEOUT_MS = 3_600_000;
 
-export interface CommandRunnerOptions {
-  readonly serverId: string;
+export interface CommandRunnerOptions extends CommandRepliesOptions {
   readonly registrations: Registrations;
   readonly presence: Presence;
   readonly requests: DeviceRequests;
   readonly observe: ObserveRequests;
   readonly observations: Observations;
-  readonly outbox: Outbox;
   readonly store: CommandStore;
-  readonly answered: AnsweredCommands;
-  readonly counters: ServerCounters;
   readonly requestTimeoutMs: number;
-  readonly signal: AbortSignal;
   readonly log: Log;
-  readonly now: () => number;
-  /** Milliseconds of a clock that never steps. */
-  readonly elapsed: () => number;
-  /** The reply of a command that ran is recorded; how long that took since it was taken. */
-  readonly onRan: ((ms: number) => void) | undefined;
-}
-
-interface Result {
-  readonly outcome: Outcome;
-  /** Why there is no answer of the device, where there is none. */
-  readonly failure?: ErrorCode | undefined;
-  /** When the value in the outcome was taken, if the device said so. */
-  readonly valueTimestampMs?: number;
-  /** Asked for when the reply is committed. */
-  readonly state?: () => readonly OutgoingRecord[];
-  /** The request was taken back before its answer; in our own shutdown nothing is known of it then, and no reply is due yet. */
-  readonly withdrawn?: boolean;
 }
 
 /** The device did not listen: the command goes back to waiting for it. */
 const WAITS = Symbol('waits');
 
 /** Asks a device and tells what came of it. */
-type Question = (registration: Registration) => Promise<Result>;
+type Question = (registration: Registration) => Promise<CommandResult>;
 
 /** Runs one command and commits its one reply. */
 export class CommandRunner {
   readonly #o: CommandRunnerOptions;
+  readonly #replies: CommandReplies;
 
   constructor(options: CommandRunnerOptions) {
     this.#o = options;
+    this.#replies = new CommandReplies(options);
   }
 
   /** Whether the device listens now; when it does not, whether the command waits for it. What needs no device runs. */
@@ -108,7 +83,7 @@ export class CommandRunner {
       const result = await this.#resultOf(command);
       if (result === WAITS) return 'waits';
       if (this.#o.signal.aborted && result.withdrawn === true) command.onReply?.(undefined, result.failure);
-      else await this.#reply(command, result);
+      else await this.#replies.commit(command, result);
     } catch (error) {
       this.#onUnanswered(command, error);
     }
@@ -118,7 +93,7 @@ export class CommandRunner {
   /** Replies without running. Never rejects. */
   async answer(command: WaitingCommand, refusal: CommandRefusal): Promise<void> {
     try {
-      await this.#reply(command, refusal);
+      await this.#replies.commit(command, refusal);
     } catch (error) {
       this.#onUnanswered(command, error);
     }
@@ -130,7 +105,7 @@ export class CommandRunner {
     this.#o.log.error({ err: error, ticket: command.request.ticket }, 'a reply could not be recorded');
   }
 
-  async #resultOf(command: WaitingCommand): Promise<Result | typeof WAITS> {
+  async #resultOf(command: WaitingCommand): Promise<CommandResult | typeof WAITS> {
     try {
       return await this.#attempt(command);
     } catch (error) {
@@ -141,7 +116,7 @@ export class CommandRunner {
     }
   }
 
-  async #attempt(command: WaitingCommand): Promise<Result | typeof WAITS> {
+  async #attempt(command: WaitingCommand): Promise<CommandResult | typeof WAITS> {
     const { request } = command;
     if (command.startedBefore) {
       this.#o.counters.commands_interrupted++;
@@ -162,7 +137,7 @@ export class CommandRunner {
   }
 
   /** Marked as started before it leaves, so that a restart knows better than to repeat it. */
-  async #askOnce(command: WaitingCommand, ask: Question): Promise<Result> {
+  async #askOnce(command: WaitingCommand, ask: Question): Promise<CommandResult> {
     const { store, presence, signal, elapsed } = this.#o;
     await this.#mark(command);
     if (signal.aborted) {
@@ -190,7 +165,11 @@ export class CommandRunner {
   }
 
   /** What changes nothing is asked again: at the new address of a device that moved, and of a sleeper when it is awake again. */
-  async #askAgain(command: WaitingCommand, registration: Registration, ask: Question): Promise<Result | typeof WAITS> {
+  async #askAgain(
+    command: WaitingCommand,
+    registration: Registration,
+    ask: Question,
+  ): Promise<CommandResult | typeof WAITS> {
     const { presence, registrations, signal, elapsed } = this.#o;
     const askedAtMs = elapsed();
     try {
@@ -207,7 +186,7 @@ export class CommandRunner {
     }
   }
 
-  async #ask(command: WaitingCommand, registration: Registration, ask: Question): Promise<Result> {
+  async #ask(command: WaitingCommand, registration: Registration, ask: Question): Promise<CommandResult> {
     command.state = 'sent';
     command.attempts++;
     try {
@@ -222,7 +201,7 @@ export class CommandRunner {
   }
 
   /** An observation that is wanted of a device which does not hold it, and perhaps is not there, ends without asking it. */
-  #droppedWish(request: AvroRequest): Result | undefined {
+  #droppedWish(request: AvroRequest): CommandResult | undefined {
     if (request.payload.kind !== 'observeCancel') return undefined;
     const path = cancelledPath(request, this.#o.observations);
     return this.#o.observe.dropWish(request.ep, path, request.ticket);
@@ -257,54 +236,6 @@ export class CommandRunner {
       throw new PlatformError('LWM2M_REQUEST', `timeoutMs must be from 1 to ${MAX_TIMEOUT_MS}`);
     return { timeoutMs: wanted, signal: this.#o.signal };
   }
-
-  async #reply(command: WaitingCommand, result: Result): Promise<void> {
-    const { answered, counters, elapsed, onRan } = this.#o;
-    const record = command.direct ? await this.#recordState(command, result) : await this.#record(command, result);
-    command.settle();
-    if (!command.direct) answered.add(command.identity);
-    counters.commands_answered++;
-    if (command.attempts > 0 && command.takenAtMs !== undefined) onRan?.(elapsed() - command.takenAtMs);
-    command.onReply?.(record, result.failure);
-  }
-
-  async #record(command: WaitingCommand, { outcome, valueTimestampMs, state }: Result): Promise<AvroResponse> {
-    const { outbox, signal } = this.#o;
-    const { request } = command;
-    let told = outcome;
-    for (let attempt = 0; ; attempt++) {
-      try {
-        const record = this.#replyRecord(request, told, valueTimestampMs);
-        const tombstone = command.kept ? [commandTombstone(outbox, request)] : [];
-        await outbox.commit(...(state?.() ?? []), outbox.reply(request.ep, record), ...tombstone);
-        return record;
-      } catch (error) {
-        if (isRetriable(error) && !signal.aborted) await sleep(backoffMs(attempt), signal);
-        else if (isUnrecordable(error) && told === outcome) told = unrecordable(error);
-        else throw error;
-      }
-    }
-  }
-
-  /** What the command changed in the state of the gateway is recorded also when its reply is not. */
-  async #recordState({ request }: WaitingCommand, { outcome, valueTimestampMs, state }: Result): Promise<AvroResponse> {
-    const records = state?.() ?? [];
-    if (records.length > 0) await this.#o.outbox.commit(...records);
-    return this.#replyRecord(request, outcome, valueTimestampMs);
-  }
-
-  #replyRecord(request: AvroRequest, outcome: Outcome, valueTimestampMs: number | undefined): AvroResponse {
-    const { ticket, ep, payload } = request;
-    return {
-      ticket,
-      serverId: this.#o.serverId,
-      ep,
-      path: payload.path,
-      timestamp: this.#o.now(),
-      rep: { kind: payload.kind, ...outcome },
-      valueTimestamp: valueTimestampMs === undefined ? null : { long: Math.trunc(valueTimestampMs) },
-    };
-  }
 }
 
 /** Whether it waits for a device that does not listen: as its requester says, else for those of queue mode, which come back. */
@@ -312,13 +243,4 @@ function waitsFor(command: WaitingCommand, registration: Registration | undefine
   if (command.direct) return false;
   if (command.waitsUntilMs !== undefined) return true;
   return command.request.queue?.boolean ?? registration?.queueMode === true;
-}
-
-/** The outcome does not fit into a record: the reply says that instead. */
-function isUnrecordable(error: unknown): error is PlatformError {
-  return hasCode(error, 'KAFKA_REFUSED') || hasCode(error, 'AVRO_INVALID');
-}
-
-function unrecordable({ code, message }: PlatformError): Outcome {
-  return inWords('INTERNAL_SERVER_ERROR', `${code}: the answer of the device fits no record: ${message.slice(0, 500)}`);
 }

@@ -1,0 +1,106 @@
+import { type ErrorCode, hasCode, isRetriable, type PlatformError } from '../../common/errors.ts';
+import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
+import { backoffMs, sleep } from '../../common/lifecycle.ts';
+import type { AvroRequest, AvroResponse } from '../../schemas/generated/records.ts';
+import type { ServerCounters } from '../counters.ts';
+import { inWords, type Outcome } from '../operation/outcome.ts';
+import type { AnsweredCommands } from './answered-commands.ts';
+import type { Outbox } from './outbox.ts';
+import { commandTombstone } from './state-entries.ts';
+import type { WaitingCommand } from './waiting-command.ts';
+
+/** What a command came to. */
+export interface CommandResult {
+  readonly outcome: Outcome;
+  /** Why there is no answer of the device, where there is none. */
+  readonly failure?: ErrorCode | undefined;
+  /** When the value in the outcome was taken, if the device said so. */
+  readonly valueTimestampMs?: number;
+  /** Asked for when the reply is committed. */
+  readonly state?: () => readonly OutgoingRecord[];
+  /** The request was taken back before its answer; in our own shutdown nothing is known of it then, and no reply is due yet. */
+  readonly withdrawn?: boolean;
+}
+
+export interface CommandRepliesOptions {
+  readonly serverId: string;
+  readonly outbox: Outbox;
+  readonly answered: AnsweredCommands;
+  readonly counters: ServerCounters;
+  readonly signal: AbortSignal;
+  readonly now: () => number;
+  /** Milliseconds of a clock that never steps. */
+  readonly elapsed: () => number;
+  /** The reply of a command that ran is recorded; how long that took since it was taken. */
+  readonly onRan: ((ms: number) => void) | undefined;
+}
+
+/** Commits the one reply of each command, with all that ends it. */
+export class CommandReplies {
+  readonly #o: CommandRepliesOptions;
+
+  constructor(options: CommandRepliesOptions) {
+    this.#o = options;
+  }
+
+  /** Rejects when no record can be made of it, or on shutdown. */
+  async commit(command: WaitingCommand, result: CommandResult): Promise<void> {
+    const { answered, counters, elapsed, onRan } = this.#o;
+    const record = command.direct ? await this.#recordState(command, result) : await this.#record(command, result);
+    command.settle();
+    if (!command.direct) answered.add(command.identity);
+    counters.commands_answered++;
+    if (command.attempts > 0 && command.takenAtMs !== undefined) onRan?.(elapsed() - command.takenAtMs);
+    command.onReply?.(record, result.failure);
+  }
+
+  async #record(command: WaitingCommand, { outcome, valueTimestampMs, state }: CommandResult): Promise<AvroResponse> {
+    const { outbox, signal } = this.#o;
+    const { request } = command;
+    let told = outcome;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const record = this.#replyRecord(request, told, valueTimestampMs);
+        const tombstone = command.kept ? [commandTombstone(outbox, request)] : [];
+        await outbox.commit(...(state?.() ?? []), outbox.reply(request.ep, record), ...tombstone);
+        return record;
+      } catch (error) {
+        if (isRetriable(error) && !signal.aborted) await sleep(backoffMs(attempt), signal);
+        else if (isUnrecordable(error) && told === outcome) told = unrecordable(error);
+        else throw error;
+      }
+    }
+  }
+
+  /** What the command changed in the state of the gateway is recorded also when its reply is not. */
+  async #recordState(
+    { request }: WaitingCommand,
+    { outcome, valueTimestampMs, state }: CommandResult,
+  ): Promise<AvroResponse> {
+    const records = state?.() ?? [];
+    if (records.length > 0) await this.#o.outbox.commit(...records);
+    return this.#replyRecord(request, outcome, valueTimestampMs);
+  }
+
+  #replyRecord(request: AvroRequest, outcome: Outcome, valueTimestampMs: number | undefined): AvroResponse {
+    const { ticket, ep, payload } = request;
+    return {
+      ticket,
+      serverId: this.#o.serverId,
+      ep,
+      path: payload.path,
+      timestamp: this.#o.now(),
+      rep: { kind: payload.kind, ...outcome },
+      valueTimestamp: valueTimestampMs === undefined ? null : { long: Math.trunc(valueTimestampMs) },
+    };
+  }
+}
+
+/** The outcome does not fit into a record: the reply says that instead. */
+function isUnrecordable(error: unknown): error is PlatformError {
+  return hasCode(error, 'KAFKA_REFUSED') || hasCode(error, 'AVRO_INVALID');
+}
+
+function unrecordable({ code, message }: PlatformError): Outcome {
+  return inWords('INTERNAL_SERVER_ERROR', `${code}: the answer of the device fits no record: ${message.slice(0, 500)}`);
+}
