@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLog } from '../common/log.ts';
 import { freePorts, SERVER_NAMES, startStack } from '../stack/stack.ts';
-import { provideLeshanDevice, providePython } from './peers/peers.ts';
+import { provideLeshanClients, provideLeshanDevice, provideLibcoap, providePython } from './peers/peers.ts';
 
 /**
  * Fetches and builds the real servers and the foreign devices where they are missing, and sees each server answer once: tests then wait for
@@ -21,7 +21,8 @@ try {
     },
   });
   try {
-    await Promise.all([...SERVER_NAMES.map((name) => stack.ready(name)), providePython(), provideLeshanDevice()]);
+    const java = [provideLeshanDevice(), provideLeshanClients('v1'), provideLeshanClients('v2')];
+    await Promise.all([...SERVER_NAMES.map((name) => stack.ready(name)), providePython(), provideLibcoap(), ...java]);
   } finally {
     await stack.stop();
   }

@@ -46,6 +46,8 @@ export interface Peer {
 export interface PeerOptions {
   /** Called for every event, in order, before `waitFor` sees it. */
   readonly onEvent?: (event: PeerEvent) => void;
+  /** Default: ours. */
+  readonly env?: NodeJS.ProcessEnv;
   /** False: `events` stays empty, for endless accounts. Default true. */
   readonly keepEvents?: boolean;
 }
@@ -88,7 +90,7 @@ export async function startPeer(
   hookExit();
   const child = spawn(command, args, {
     cwd: tmpdir(),
-    env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
+    env: { ...(options.env ?? process.env), PYTHONDONTWRITEBYTECODE: '1' },
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: false,
   });

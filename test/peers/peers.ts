@@ -10,9 +10,10 @@ import { type Peer, type PeerOptions, startPeer, untilUp } from './peer-process.
 import { provideLeshanDevice, providePython } from './provision.ts';
 
 export type { AvroJob, Fastavro } from './fastavro.ts';
+export { provideLibcoap } from './libcoap.ts';
 export type { EventMatch, Peer, PeerEvent, PeerExit, PeerOptions } from './peer-process.ts';
 export { stopAllPeers } from './peer-process.ts';
-export { provideLeshanDevice, providePython } from './provision.ts';
+export { provideLeshanClients, provideLeshanDevice, providePython } from './provision.ts';
 
 const HERE = import.meta.dirname;
 /** An interpreter with its imports, on a machine that is busy with other things. */

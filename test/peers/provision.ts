@@ -21,15 +21,20 @@ export function peerCacheDir(): string {
   return process.env.ZEELOS_CACHE ?? join(homedir(), '.cache', 'zeelos');
 }
 
-interface ToolResult {
+export interface ToolResult {
   readonly output: string;
   readonly failed: boolean;
 }
 
 /** Runs a tool to its end. @throws STACK_TOOL_MISSING with the apt line when it is not installed */
-async function runTool(command: string, args: readonly string[], packages: string): Promise<ToolResult> {
+export async function runTool(
+  command: string,
+  args: readonly string[],
+  packages: string,
+  cwd?: string,
+): Promise<ToolResult> {
   return new Promise((resolve, reject) => {
-    const options = { timeout: STEP_TIMEOUT_MS, maxBuffer: MAX_TOOL_OUTPUT_BYTES };
+    const options = { timeout: STEP_TIMEOUT_MS, maxBuffer: MAX_TOOL_OUTPUT_BYTES, ...(cwd !== undefined && { cwd }) };
     execFile(command, args, options, (error, stdout, stderr) => {
       if (error !== null && 'code' in error && error.code === 'ENOENT') reject(toolMissing(command, packages));
       else resolve({ output: `${stdout}${stderr}`, failed: error !== null });
@@ -37,7 +42,7 @@ async function runTool(command: string, args: readonly string[], packages: strin
   });
 }
 
-function toolMissing(tool: string, packages: string): PlatformError {
+export function toolMissing(tool: string, packages: string): PlatformError {
   return new PlatformError('STACK_TOOL_MISSING', `${tool} is missing: apt-get install -y ${packages}`, {
     details: { tool, packages },
   });
@@ -91,7 +96,7 @@ function tryLock(lock: DatabaseSync): boolean {
 }
 
 /** Makes a folder once: built beside its place and renamed when whole, so that what exists is complete. */
-async function once(folder: string, build: (draft: string) => Promise<void>): Promise<string> {
+export async function once(folder: string, build: (draft: string) => Promise<void>): Promise<string> {
   if (existsSync(folder)) return folder;
   return underLock(`${folder}.lock`, async () => {
     if (existsSync(folder)) return folder;
@@ -111,7 +116,7 @@ async function removeDrafts(folder: string): Promise<void> {
   }
 }
 
-function hashOf(parts: readonly (string | Buffer)[]): string {
+export function hashOf(parts: readonly (string | Buffer)[]): string {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part).update('\0');
   return hash.digest('hex').slice(0, 16);
@@ -146,19 +151,35 @@ const JAVA_PACKAGES = 'openjdk-17-jdk-headless maven';
 
 /** @returns the class path of the built Leshan device  @throws STACK_TOOL_MISSING, STACK_FETCH_FAILED */
 export async function provideLeshanDevice(): Promise<string> {
-  const sources = join(HERE, 'leshan-device');
+  return provideJava('leshan-device', []);
+}
+
+/** The two lines of Leshan, and which bindings of the sources each leaves out. */
+const LESHAN_LINES = {
+  v1: ['-Dleshan.version=1.5.0', '-Dpeer.without=v2'],
+  v2: ['-Dleshan.version=2.0.0-M15', '-Dpeer.without=v1'],
+} as const;
+export type LeshanLine = keyof typeof LESHAN_LINES;
+
+/** @returns the class path of the built Leshan clients  @throws STACK_TOOL_MISSING, STACK_FETCH_FAILED */
+export async function provideLeshanClients(line: LeshanLine): Promise<string> {
+  return provideJava('leshan-clients', LESHAN_LINES[line]);
+}
+
+async function provideJava(project: string, properties: readonly string[]): Promise<string> {
+  const sources = join(HERE, project);
   const version = await runTool('javac', ['-version'], JAVA_PACKAGES);
   if (Number(/javac (\d+)/.exec(version.output)?.[1] ?? 0) < MIN_JAVA) {
     throw toolMissing(`javac ${MIN_JAVA} or later`, JAVA_PACKAGES);
   }
-  const name = hashOf(await contentsOf(sources));
-  const folder = await once(join(peerCacheDir(), 'peers', name), (draft) => buildLeshanDevice(sources, draft));
+  const name = hashOf([...(await contentsOf(sources)), ...properties]);
+  const folder = await once(join(peerCacheDir(), 'peers', name), (draft) => buildJava(sources, properties, draft));
   return `${join(folder, 'classes')}:${join(folder, 'lib')}/*`;
 }
 
-async function buildLeshanDevice(sources: string, draft: string): Promise<void> {
+async function buildJava(sources: string, properties: readonly string[], draft: string): Promise<void> {
   const goals = ['compile', 'dependency:copy-dependencies'];
-  const args = ['-q', '-B', '-f', join(sources, 'pom.xml'), `-Dpeer.out=${draft}`, ...goals];
+  const args = ['-q', '-B', '-f', join(sources, 'pom.xml'), `-Dpeer.out=${draft}`, ...properties, ...goals];
   await step('mvn', args, JAVA_PACKAGES, `${draft}.log`);
   await rm(`${draft}.log`);
 }

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { AvroContentFormat } from '../../schemas/generated/records.ts';
+
+const PAGE = join(import.meta.dirname, '../../docs/interop.md');
+
+/** Columns: the content formats as commands name them, with their numbers. */
+export const FORMATS = {
+  TLV: 'TLV 11542',
+  JSON_CODE: 'JSON 11543',
+  TEXT_CODE: 'text 0',
+  OPAQUE_CODE: 'opaque 42',
+  CBOR: 'CBOR 60',
+  SENML_JSON: 'SenML JSON 110',
+  SENML_CBOR: 'SenML CBOR 112',
+  LWM2M_CBOR: 'LwM2M CBOR 11544',
+} as const satisfies Partial<Record<AvroContentFormat, string>>;
+export type Format = keyof typeof FORMATS;
+export const ALL_FORMATS = Object.keys(FORMATS) as Format[];
+
+const INTRODUCTION = `# Interoperability
+
+What foreign devices and the real server said to each other, on a real Kafka: commands went through \`management.req\`, values were read back
+from the topics. Written by the tests of \`test/interop\`; each checks that its part here is what it has just seen.
+
+| cell | meaning |
+|---|---|
+| yes | done, and the value at the other end was the right one |
+| 4.06, 4.15, … | the peer does not speak it, and said so with this code |
+| – | the format cannot carry it, or the operation has no content |
+
+`;
+
+/** CoAP codes of the names that replies carry. */
+const CODES: Readonly<Record<string, string>> = {
+  BAD_REQUEST: '4.00',
+  NOT_FOUND: '4.04',
+  METHOD_NOT_ALLOWED: '4.05',
+  NOT_ACCEPTABLE: '4.06',
+  UNSUPPORTED_CONTENT_FORMAT: '4.15',
+  INTERNAL_SERVER_ERROR: '5.00',
+};
+
+export interface MatrixPeer {
+  /** Names its part of the page; parts stand in the order of these names. */
+  readonly id: string;
+  readonly title: string;
+  readonly about: string;
+}
+
+/** What one peer could do, filled by its tests. */
+export class Matrix {
+  readonly #peer: MatrixPeer;
+  readonly #formats = new Map<string, Map<Format, string>>();
+  readonly #plain = new Map<string, string>();
+  readonly #notes: string[] = [];
+
+  constructor(peer: MatrixPeer) {
+    this.#peer = peer;
+  }
+
+  /** An operation in one format. @param outcome `yes`, or the code by which the peer refused */
+  cell(operation: string, format: Format, outcome: string): void {
+    const row = this.#formats.get(operation) ?? new Map<Format, string>();
+    this.#formats.set(operation, row.set(format, CODES[outcome] ?? outcome));
+  }
+
+  /** An operation without a format. */
+  plain(operation: string, outcome = 'yes'): void {
+    this.#plain.set(operation, CODES[outcome] ?? outcome);
+  }
+
+  note(sentence: string): void {
+    if (!this.#notes.includes(sentence)) this.#notes.push(sentence);
+  }
+
+  #section(): string {
+    const lines = [`## ${this.#peer.title}`, '', this.#peer.about, ''];
+    if (this.#formats.size > 0) {
+      const used = ALL_FORMATS.filter((format) => [...this.#formats.values()].some((row) => row.has(format)));
+      lines.push(
+        `| operation | ${used.map((format) => FORMATS[format]).join(' | ')} |`,
+        `|---|${used.map(() => '---|').join('')}`,
+      );
+      for (const [operation, row] of this.#formats)
+        lines.push(`| ${operation} | ${used.map((format) => row.get(format) ?? '–').join(' | ')} |`);
+      lines.push('');
+    }
+    if (this.#plain.size > 0) {
+      lines.push('| operation | |', '|---|---|');
+      for (const [operation, outcome] of this.#plain) lines.push(`| ${operation} | ${outcome} |`);
+      lines.push('');
+    }
+    for (const note of this.#notes) lines.push(`- ${note}`);
+    if (this.#notes.length > 0) lines.push('');
+    return lines.join('\n');
+  }
+
+  /** Puts what was seen into docs/interop.md, and fails when something else stood there. */
+  close(): void {
+    const parts = readParts();
+    const before = parts.get(this.#peer.id);
+    const now = this.#section();
+    parts.set(this.#peer.id, now);
+    if (before !== now) writeParts(parts);
+    assert.ok(now === before, 'docs/interop.md said something else; it was written anew: look at the difference');
+  }
+}
+
+const MARK = /^<!-- peer: ([\w.-]+) -->\n/m;
+
+function readParts(): Map<string, string> {
+  if (!existsSync(PAGE)) return new Map();
+  const [, ...pieces] = readFileSync(PAGE, 'utf8').split(MARK);
+  const parts = new Map<string, string>();
+  for (let i = 0; i < pieces.length; i += 2) parts.set(pieces[i]!, pieces[i + 1]!.replace(/\n$/, ''));
+  return parts;
+}
+
+function writeParts(parts: ReadonlyMap<string, string>): void {
+  const ordered = [...parts].sort(([a], [b]) => (a < b ? -1 : 1));
+  const text = ordered.map(([id, section]) => `<!-- peer: ${id} -->\n${section}\n`).join('');
+  writeFileSync(PAGE, `${INTRODUCTION}${text}`.replace(/\n+$/, '\n'));
+}
