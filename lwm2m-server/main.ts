@@ -90,7 +90,7 @@ async function run(
   await untilDone('claiming the gateway', { signal, log }, () => claim.take());
   if (signal.aborted) return;
   const outbox = new Outbox(gatewayId, snapshot, producer);
-  const answered = new AnsweredCommands();
+  const answered = new AnsweredCommands(settings.commandQueueLimit);
   const recorded = new RecordedNotifications(performance.now());
   const counters = newServerCounters();
   // The server's own records need only the snapshot; commands may come from producers with schemas of their own.

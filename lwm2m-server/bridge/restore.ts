@@ -8,7 +8,7 @@ import { TOPICS } from '../../schemas/topics.ts';
 import type { Observation } from '../observation/observations.ts';
 import type { RecordedNotifications } from '../observation/recorded-notifications.ts';
 import type { Registration } from '../registration/registration.ts';
-import { ANSWERED_LIMIT, type AnsweredCommands } from './answered-commands.ts';
+import type { AnsweredCommands } from './answered-commands.ts';
 import { registrationFromState } from './avro-registrations.ts';
 import { identityOf, observationFromState } from './state-entries.ts';
 import { WaitingCommand } from './waiting-command.ts';
@@ -107,7 +107,7 @@ export async function restoreAnswered(o: RestoreOptions, answered: AnsweredComma
   await readTopic({
     ...o,
     topic,
-    lastRecords: ANSWERED_LIMIT,
+    lastRecords: answered.limit,
     onRecord: async ({ value }) => {
       const reply = value === null ? undefined : await unreadable.orElse(() => o.replies.decode(value));
       if (reply !== undefined) answered.add(identityOf(reply.ep, reply.ticket, reply.rep.kind, reply.path));

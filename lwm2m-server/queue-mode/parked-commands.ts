@@ -4,7 +4,7 @@ import { Deadlines } from './deadlines.ts';
 /** Bytes of all that wait; beyond them a further one finds no room, as beyond their number. */
 const BYTES_LIMIT = 64 * 2 ** 20;
 
-/** Expiries in one go; more follow after a pause, so that the reply topic's newest records still tell what was answered lately. */
+/** Expiries in one go; more follow after a pause, so that other work has its turn. */
 const EXPIRED_AT_ONCE = 500;
 const NEXT_EXPIRED_MS = 50;
 /** The wall clock may step: so often it is looked at while something waits. */

@@ -12,4 +12,13 @@ describe('lwm2m-server/bridge/answered-commands', () => {
     assert.equal(answered.has('0'), true);
     assert.equal(answered.has('new'), true);
   });
+
+  it('has room besides for all that may be answered at once', () => {
+    const answered = new AnsweredCommands(5);
+    for (let n = 0; n < ANSWERED_LIMIT + 5; n++) answered.add(`${n}`);
+    assert.equal(answered.limit, ANSWERED_LIMIT + 5);
+    assert.equal(answered.has('0'), true);
+    answered.add('new');
+    assert.equal(answered.has('0'), false);
+  });
 });
