@@ -15,12 +15,14 @@ export interface CommandResult {
   /** Why there is no answer of the device, where there is none. */
   readonly failure?: ErrorCode | undefined;
   /** When the value in the outcome was taken, if the device said so. */
-  readonly valueTimestampMs?: number;
+  readonly valueTimestampMs?: number | undefined;
   /** Asked for when the reply is committed. */
   readonly state?: () => readonly OutgoingRecord[];
   /** The request was taken back before its answer; in our own shutdown nothing is known of it then, and no reply is due yet. */
   readonly withdrawn?: boolean;
 }
+
+const NOTHING_FITS = inWords('INTERNAL_SERVER_ERROR', 'INTERNAL: what came of the command fits no record');
 
 export interface CommandRepliesOptions {
   readonly serverId: string;
@@ -54,20 +56,21 @@ export class CommandReplies {
     command.onReply?.(record, result.failure);
   }
 
-  async #record(command: WaitingCommand, { outcome, valueTimestampMs, state }: CommandResult): Promise<AvroResponse> {
+  /** What cannot be recorded is left out: first the outcome, then also what was to be recorded beside it. */
+  async #record(command: WaitingCommand, result: CommandResult): Promise<AvroResponse> {
     const { outbox, signal } = this.#o;
     const { request } = command;
-    let told = outcome;
+    let told = result;
     for (let attempt = 0; ; attempt++) {
       try {
-        const record = this.#replyRecord(request, told, valueTimestampMs);
+        const record = this.#replyRecord(request, told.outcome, told.valueTimestampMs);
         const tombstone = command.kept ? [commandTombstone(outbox, request)] : [];
-        await outbox.commit(...(state?.() ?? []), outbox.reply(request.ep, record), ...tombstone);
+        await outbox.commit(...(told.state?.() ?? []), outbox.reply(request.ep, record), ...tombstone);
         return record;
       } catch (error) {
         if (isRetriable(error) && !signal.aborted) await sleep(backoffMs(attempt), signal);
-        else if (isUnrecordable(error) && told === outcome) told = unrecordable(error);
-        else throw error;
+        else if (!isUnrecordable(error) || told.outcome === NOTHING_FITS) throw error;
+        else told = told === result ? { ...result, ...unrecordable(error) } : { outcome: NOTHING_FITS };
       }
     }
   }
@@ -101,6 +104,7 @@ function isUnrecordable(error: unknown): error is PlatformError {
   return hasCode(error, 'KAFKA_REFUSED') || hasCode(error, 'AVRO_INVALID');
 }
 
-function unrecordable({ code, message }: PlatformError): Outcome {
-  return inWords('INTERNAL_SERVER_ERROR', `${code}: the answer of the device fits no record: ${message.slice(0, 500)}`);
+function unrecordable({ code, message }: PlatformError): { outcome: Outcome; valueTimestampMs: undefined } {
+  const words = `${code}: the answer of the device fits no record: ${message.slice(0, 500)}`;
+  return { outcome: inWords('INTERNAL_SERVER_ERROR', words), valueTimestampMs: undefined };
 }

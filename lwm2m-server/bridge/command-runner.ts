@@ -1,6 +1,7 @@
 import { hasCode, isRetriable, PlatformError } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import type { AvroRequest, AvroRequestKind } from '../../schemas/generated/records.ts';
+import { addressed } from '../children/prefixed-commands.ts';
 import type { Observations } from '../observation/observations.ts';
 import type { ObserveRequests } from '../observation/observe-requests.ts';
 import { cancelledPath, observeTarget } from '../observation/observe-targets.ts';
@@ -102,6 +103,8 @@ export class CommandRunner {
   #onUnanswered(command: WaitingCommand, error: unknown): void {
     command.onReply?.(undefined, 'INTERNAL');
     if (this.#o.signal.aborted) return;
+    // There is nothing that could be told; its offset must not hold up the others.
+    command.settle();
     this.#o.log.error({ err: error, ticket: command.request.ticket }, 'a reply could not be recorded');
   }
 
@@ -201,32 +204,36 @@ export class CommandRunner {
   }
 
   /** An observation that is wanted of a device which does not hold it, and perhaps is not there, ends without asking it. */
-  #droppedWish(request: AvroRequest): CommandResult | undefined {
-    if (request.payload.kind !== 'observeCancel') return undefined;
+  #droppedWish(asked: AvroRequest): CommandResult | undefined {
+    if (asked.payload.kind !== 'observeCancel') return undefined;
+    const request = addressed(asked, this.#o.registrations);
     const path = cancelledPath(request, this.#o.observations);
     return this.#o.observe.dropWish(request.ep, path, request.ticket);
   }
 
-  #registrationOf({ ep }: AvroRequest): Registration {
+  /** A gateway's command may be for a device behind it. */
+  #registrationOf(asked: AvroRequest): Registration {
+    const { ep } = addressed(asked, this.#o.registrations);
     const registration = this.#o.registrations.byEndpointName(ep);
     if (registration === undefined) throw notRegistered(ep);
     return registration;
   }
 
   /** Throws for what the requester did wrong, before anything is sent or marked. */
-  #questionOf(request: AvroRequest, asked: Registration): Question {
+  #questionOf(asked: AvroRequest, registered: Registration): Question {
+    const request = addressed(asked, this.#o.registrations);
     const { kind } = request.payload;
     const options = this.#optionsOf(request);
     const { observe, requests, observations } = this.#o;
     if (kind === 'observe' || kind === 'observeComposite') {
-      const target = observeTarget(request, asked);
+      const target = observeTarget(request, registered);
       return (registration) => observe.start(registration, target, options);
     }
     if (kind === 'observeCancel') {
       const path = cancelledPath(request, observations);
       return (registration) => observe.cancel(registration, path, options);
     }
-    const question = requests.prepare(request.payload, asked, request.ticket);
+    const question = requests.prepare(request.payload, registered, request.ticket);
     return (registration) => requests.run(registration, question, options);
   }
 
