@@ -10,6 +10,13 @@ export const SERVER_COUNTERS = {
   registrations_refused: 'registrations answered with an error code',
   registrations_shed:
     'registrations and updates answered with 5.03, because Kafka took nothing, too many came at once or the limit was reached',
+  children_registered: 'devices behind a gateway that were registered, as its object 25 says',
+  children_updated: 'devices behind a gateway whose objects or address changed',
+  children_ended: 'devices behind a gateway that are no more, or whose gateway is not',
+  children_left_out:
+    'instances of object 25 that are no devices: of a gateway with too many, with a bad or repeated prefix or id, or with a name that is taken',
+  children_without_objects: 'devices behind a gateway whose list of objects cannot be read',
+  gateways_unread: 'times that the object 25 of a gateway could not be read; its children stay as they were',
   notifications_recorded: 'notifications appended for Kafka',
   notifications_acknowledged: 'confirmable notifications acknowledged after their record was committed',
   notifications_repeated: 'notifications that a former run had recorded already',

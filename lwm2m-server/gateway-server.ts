@@ -13,6 +13,8 @@ import { CommandStore } from './bridge/command-store.ts';
 import type { Outbox } from './bridge/outbox.ts';
 import type { RestoredState } from './bridge/restore.ts';
 import { commandTombstone, observationTombstone } from './bridge/state-entries.ts';
+import { GatewayChildren } from './children/gateway-children.ts';
+import { GatewayObject } from './children/gateway-object.ts';
 import type { ServerCounters } from './counters.ts';
 import { ServerEvents } from './events.ts';
 import { FILE_PATH, FileInterface } from './file-source/file-interface.ts';
@@ -26,12 +28,13 @@ import type { RecordedNotifications } from './observation/recorded-notifications
 import { Refusals } from './observation/refusals.ts';
 import { Wishes } from './observation/wishes.ts';
 import { DeviceRequests } from './operation/device-requests.ts';
+import { PeerTurns } from './operation/peer-turns.ts';
 import { SEND_PATH, SendInterface } from './operation/send-interface.ts';
 import { ValueRecords } from './operation/value-records.ts';
 import { Presence } from './queue-mode/presence.ts';
 import { AWAKE_WINDOW_MS, COMMAND_QUEUE_LIMIT, COMMAND_QUEUE_TTL_MS } from './queue-mode/queue-defaults.ts';
 import type { Profiles } from './registration/profiles.ts';
-import type { Registration } from './registration/registration.ts';
+import type { Registration, RegistrationEnd } from './registration/registration.ts';
 import { REGISTRATION_PATH, RegistrationInterface } from './registration/registration-interface.ts';
 import { fullLifeMs, Registrations } from './registration/registrations.ts';
 
@@ -77,6 +80,8 @@ export class GatewayServer {
   readonly observations: Observations;
   readonly queues: CommandQueues;
   readonly presence: Presence;
+  /** Devices behind LwM2M gateways. */
+  readonly children: GatewayChildren;
   /** For commands of this process. */
   readonly admission: CommandAdmission;
   readonly store: CommandStore;
@@ -90,6 +95,7 @@ export class GatewayServer {
   readonly #wishes: Wishes;
   /** Entries of the state topic that belong to nothing. */
   readonly #lost: { endpointName: string; path: string }[] = [];
+  readonly #turns = new PeerTurns(async (...asked) => await this.#o.endpoint.request(...asked));
   #ticks = 0;
 
   constructor(options: GatewayServerOptions) {
@@ -103,9 +109,11 @@ export class GatewayServer {
     this.presence = new Presence({
       awakeWindowMs: options.awakeWindowMs ?? AWAKE_WINDOW_MS,
       windowOf: (registration) => options.profiles.awakeWindowMs(registration),
+      hostOf: ({ behind }) => this.registrations.byId(behind?.gatewayRegistrationId ?? ''),
       elapsed: options.elapsed,
       onAwake: (registration) => {
         this.queues.wake(registration.endpointName);
+        for (const child of this.children.of(registration)) this.queues.wake(child.endpointName);
         if (events.hasListeners) events.emit({ kind: 'awake', registration });
       },
       onSleeping: (registration) => {
@@ -127,7 +135,8 @@ export class GatewayServer {
     const observe = new ObserveRequests({ ...shared, wishes, endpoint, models, outbox, values });
     this.#send = new SendInterface({ ...shared, values });
     this.#files = options.firmware && new FileInterface(options.firmware, this.registrations);
-    this.#notifications = new Notifications({ ...shared, wishes, refusals, values });
+    const onGatewayObject = (gateway: Registration) => this.children.look(gateway);
+    this.#notifications = new Notifications({ ...shared, wishes, refusals, values, onGatewayObject });
     this.#desired = new DesiredObservations({
       ...shared,
       wishes,
@@ -157,29 +166,56 @@ export class GatewayServer {
       now: options.now,
     });
     this.admission = new CommandAdmission({ ...shared, queues: this.queues, store: this.store });
+    const onRegistered = (registration: Registration) => {
+      this.#heardOf(registration, 'registered');
+      if (events.hasListeners) events.emit({ kind: 'registered', registration });
+    };
+    const onUpdated = (registration: Registration) => {
+      this.#heardOf(registration, 'updated');
+      if (events.hasListeners) events.emit({ kind: 'updated', registration });
+    };
+    const onChildEnded = (registration: Registration, end: RegistrationEnd) => {
+      if (events.hasListeners) events.emit({ kind: 'deregistered', registration, end });
+    };
+    this.children = new GatewayChildren({
+      ...{ ...shared, wishes, refusals },
+      object: new GatewayObject(shared),
+      events: { onRegistered, onUpdated, onEnded: onChildEnded },
+    });
     this.#registration = new RegistrationInterface({
       ...shared,
       wishes,
       refusals,
       events: {
         onRegistered: (registration) => {
-          this.#listens(registration);
-          this.#desired.ensure(registration, 'registered');
-          if (events.hasListeners) events.emit({ kind: 'registered', registration });
+          onRegistered(registration);
+          this.children.look(registration);
         },
         onUpdated: (registration) => {
-          this.#listens(registration);
-          this.#desired.ensure(registration, 'updated');
-          if (events.hasListeners) events.emit({ kind: 'updated', registration });
+          onUpdated(registration);
+          this.children.carryOver(registration);
+          for (const child of this.children.of(registration)) this.#heardOf(child, 'updated');
+          this.children.look(registration);
         },
-        onMoved: (_registration, from) => this.#forget(from),
+        onMoved: (registration, from) => {
+          this.children.carryOver(registration);
+          this.#forget(from);
+        },
         onEnded: (registration, end, successor) => {
           if (successor === undefined) this.presence.forget(registration.endpointName);
           if (successor?.peer.key !== registration.peer.key) this.#forget(registration.peer);
           if (events.hasListeners) events.emit({ kind: 'deregistered', registration, end });
+          this.children.endAllOf(registration, end);
         },
       },
     });
+  }
+
+  /** Its registration or update is recorded: what waits for it leaves, also where it was not asleep but away, and what is wanted of it. */
+  #heardOf(registration: Registration, occasion: 'registered' | 'updated'): void {
+    this.presence.heard(registration);
+    this.queues.wake(registration.endpointName);
+    this.#desired.ensure(registration, occasion);
   }
 
   onRequest(request: CoapRequest, respond: Respond): void {
@@ -195,7 +231,7 @@ export class GatewayServer {
 
   /** Every request of ours to a device; what answers is awake. */
   readonly #request: CoapEndpoint['request'] = async (peer, request, options) => {
-    const answer = await this.#o.endpoint.request(peer, request, options);
+    const answer = await this.#turns.request(peer, request, options);
     this.#heardFrom(peer);
     return answer;
   };
@@ -203,12 +239,6 @@ export class GatewayServer {
   #heardFrom(peer: Peer): void {
     for (const registration of this.registrations.byPeer(peer))
       if (registration.queueMode) this.presence.heard(registration);
-  }
-
-  /** Its registration or update is recorded: what waits for it leaves, also where it was not asleep but away. */
-  #listens(registration: Registration): void {
-    this.presence.heard(registration);
-    this.queues.wake(registration.endpointName);
   }
 
   onNotification(notification: CoapNotification): void {
@@ -223,7 +253,9 @@ export class GatewayServer {
 
   /** Nobody is there any more. Other devices may use the same socket: their exchanges go on. */
   #forget(peer: Peer): void {
-    if (this.registrations.byPeer(peer).length === 0) this.#o.endpoint.forget(peer);
+    if (this.registrations.byPeer(peer).length > 0) return;
+    this.#turns.forget(peer);
+    this.#o.endpoint.forget(peer);
   }
 
   /** Where the later blocks of a notification are fetched (RFC 7959 §3.4). */
@@ -239,6 +271,7 @@ export class GatewayServer {
     try {
       this.#registration.tick();
       this.#send.tick();
+      this.children.tick();
       this.presence.tick();
       if (++this.#ticks % PROFILES_EVERY_TICKS === 0 && this.#o.profiles.reload()) this.#desired.ensureAll();
     } catch (error) {
@@ -252,7 +285,8 @@ export class GatewayServer {
       const fullMs = fullLifeMs(registration);
       const leftMs = registration.lastUpdateAtMs + fullMs - this.#o.now();
       this.registrations.add(registration, Math.min(fullMs, Math.max(leftMs, RESTORED_GRACE_MS)));
-      this.presence.heardBefore(registration, this.#o.now() - registration.lastUpdateAtMs);
+      if (registration.behind === undefined)
+        this.presence.heardBefore(registration, this.#o.now() - registration.lastUpdateAtMs);
     }
     for (const entry of state.observations) this.#restoreObservation(entry);
   }
@@ -285,6 +319,7 @@ export class GatewayServer {
       else this.queues.push(command);
     }
     for (const lost of this.#lost.splice(0)) outbox.append(observationTombstone(outbox, lost));
+    this.children.restored();
     this.#desired.ensureAll();
   }
 }

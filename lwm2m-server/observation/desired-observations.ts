@@ -4,6 +4,7 @@ import type { Log } from '../../common/log.ts';
 import type { CoapEndpoint } from '../../lwm2m/coap/endpoint.ts';
 import { parsePath } from '../../lwm2m/path.ts';
 import type { Outbox } from '../bridge/outbox.ts';
+import { GATEWAY_OBJECT, isGateway } from '../children/announced-children.ts';
 import { uriPath } from '../operation/device-requests.ts';
 import { isSuccess } from '../operation/outcome.ts';
 import type { Profiles } from '../registration/profiles.ts';
@@ -38,6 +39,9 @@ export interface DesiredObservation {
   readonly code: string | undefined;
 }
 
+/** What is behind a gateway is wanted of every gateway. */
+const GATEWAY_WANT: Wish = { path: `/${GATEWAY_OBJECT}`, ticket: NO_TICKET, accept: undefined, composite: undefined };
+
 /** A wish with what its template asks for besides. */
 type Want = Wish & { readonly attributes?: readonly string[] | undefined };
 
@@ -69,8 +73,9 @@ export class DesiredObservations {
   constructor(options: DesiredObservationsOptions) {
     this.#o = options;
     this.#templates = options.observe.map((text) => parseTemplate(text, '--observe'));
-    this.#heard = new PacedRounds(HEARD_AT_ONCE, (id) => this.#round(id, true));
-    this.#restored = new PacedRounds(RESTORED_AT_ONCE, (id) => this.#round(id, false));
+    const laneOf = (id: string) => options.registrations.byId(id)?.behind?.gatewayRegistrationId;
+    this.#heard = new PacedRounds(HEARD_AT_ONCE, (id) => this.#round(id, true), laneOf);
+    this.#restored = new PacedRounds(RESTORED_AT_ONCE, (id) => this.#round(id, false), laneOf);
   }
 
   /** Devices that wait for their round. */
@@ -111,11 +116,13 @@ export class DesiredObservations {
 
   #configured(registration: Registration): Want[] {
     const templates = [...this.#templates, ...this.#o.profiles.of(registration).flatMap(({ observe }) => observe)];
-    return templates.flatMap((template) => {
+    const ofGateway = isGateway(registration) ? [GATEWAY_WANT] : [];
+    const others = templates.flatMap((template) => {
       const { accept, attributes } = template;
       const paths = pathsFor(template, registration);
       return paths.map((path) => ({ path, ticket: NO_TICKET, accept, composite: undefined, attributes }));
     });
+    return [...ofGateway, ...others];
   }
 
   /** Commands come before templates: their tickets are waited for. */

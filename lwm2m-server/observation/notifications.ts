@@ -8,6 +8,7 @@ import type { AvroResponseObserve, AvroResponsePayload } from '../../schemas/gen
 import { nodeToAvro } from '../bridge/avro-nodes.ts';
 import type { Outbox } from '../bridge/outbox.ts';
 import { observationTombstone } from '../bridge/state-entries.ts';
+import { GATEWAY_OBJECT } from '../children/announced-children.ts';
 import type { ServerCounter, ServerCounters } from '../counters.ts';
 import { decodeDeviceComposite, decodeDeviceContent, decodeDeviceTimedContent } from '../models/device-content.ts';
 import { registrationModels } from '../models/registration-models.ts';
@@ -46,6 +47,8 @@ export interface NotificationsOptions {
   readonly counters: ServerCounters;
   readonly values: ValueRecords;
   readonly presence: Presence;
+  /** Something changed in the object where a gateway says what is behind it. */
+  readonly onGatewayObject: (gateway: Registration) => void;
   readonly log: Log;
   readonly now: () => number;
   /** Milliseconds of a clock that never steps. */
@@ -83,6 +86,7 @@ export class Notifications {
     }
     this.#noteOrder(observation, notification, elapsedMs);
     this.#record(observation, registration, notification, sequence);
+    if (observation.lwm2mPath.objectId === GATEWAY_OBJECT) this.#o.onGatewayObject(registration);
   }
 
   #noteOrder(observation: Observation, { observe }: CoapNotification, elapsedMs: number): void {

@@ -1,14 +1,13 @@
 import type { ObservedRequest } from '../../lwm2m/coap/endpoint.ts';
 import { fetchRequest } from '../operation/composite.ts';
-import { namePrefix, uriPath } from '../operation/node-paths.ts';
-import type { Registration } from '../registration/registration.ts';
+import { namePrefix, type Rooted, uriPath } from '../operation/node-paths.ts';
 import type { Observation } from './observations.ts';
 
 type Observed = Pick<Observation, 'lwm2mPath' | 'composite' | 'accept'>;
 
 /** The request that an observation rests on: GET, or FETCH of several paths (RFC 8132 §2.4). Its cancellation must be the same. */
 export function observedRequest(
-  registration: Pick<Registration, 'rootPath'>,
+  registration: Rooted,
   { lwm2mPath, composite, accept }: Observed,
 ): ObservedRequest & { readonly method: 'GET' | 'FETCH' } {
   const path = uriPath(registration, lwm2mPath);

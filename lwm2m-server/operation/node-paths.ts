@@ -23,10 +23,18 @@ export function assertNodeIsAt(node: Lwm2mNode, path: Lwm2mPath): void {
   }
 }
 
-/** Uri-Path of an LwM2M path on a device, under the root path it announced. */
-export function uriPath({ rootPath }: Pick<Registration, 'rootPath'>, path: Lwm2mPath): string[] {
+/** Where a device has its objects. */
+export type Rooted = Pick<Registration, 'rootPath'> & Partial<Pick<Registration, 'behind'>>;
+
+/**
+ * Uri-Path of an LwM2M path on a device, under the root path it announced. The root, where composite operations go, is for a device
+ * behind a gateway that of the gateway: the prefix stands in the names.
+ */
+export function uriPath({ rootPath, behind }: Rooted, path: Lwm2mPath): string[] {
   const ids = pathSegments(path);
-  return rootPath === '/' ? ids : [...rootSegments(rootPath), ...ids];
+  if (rootPath === '/') return ids;
+  const root = rootSegments(rootPath);
+  return behind !== undefined && ids.length === 0 ? root.slice(0, -1) : [...root, ...ids];
 }
 
 /** A path as a device writes it, without the root path it announced. */

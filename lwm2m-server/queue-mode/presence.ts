@@ -8,6 +8,8 @@ export interface PresenceOptions {
   windowOf?(registration: Registration): number | undefined;
   /** Milliseconds of a clock that never steps. */
   readonly elapsed: () => number;
+  /** Who listens for it: of a device behind a gateway the gateway. Absent: itself. */
+  hostOf?(registration: Registration): Registration | undefined;
   /** It spoke after a silence: what waits for it may leave. */
   onAwake(registration: Registration): void;
   onSleeping(registration: Registration): void;
@@ -38,7 +40,8 @@ export class Presence {
   }
 
   /** The device sent something, and nobody else can have. */
-  heard(registration: Registration): void {
+  heard(heard: Registration): void {
+    const registration = this.#hostOf(heard);
     if (!registration.queueMode) return this.forget(registration.endpointName);
     this.#keepAwake(registration, this.#o.elapsed());
   }
@@ -63,21 +66,21 @@ export class Presence {
 
   /** It was asked and does not answer: taken for asleep until it speaks, unless it spoke since. */
   silent(registration: Registration, askedAtMs: number): void {
-    const held = this.#awake.get(registration.endpointName);
+    const held = this.#awake.get(this.#hostOf(registration).endpointName);
     if (held === undefined || held.heardAtMs > askedAtMs) return;
     this.#end(held);
   }
 
   isAwake(registration: Registration): boolean {
     if (!registration.queueMode) return true;
-    const held = this.#awake.get(registration.endpointName);
+    const held = this.#awake.get(this.#hostOf(registration).endpointName);
     return held !== undefined && this.#listens(held);
   }
 
   /** On the clock that never steps; undefined when it sleeps. A device without queue mode never does. */
   awakeUntilMs(registration: Registration): number | undefined {
     if (!registration.queueMode) return Number.POSITIVE_INFINITY;
-    const held = this.#awake.get(registration.endpointName);
+    const held = this.#awake.get(this.#hostOf(registration).endpointName);
     return held === undefined || !this.#listens(held) ? undefined : held.heardAtMs + held.windowMs;
   }
 
@@ -101,6 +104,10 @@ export class Presence {
 
   #listens({ heardAtMs, windowMs }: Awake): boolean {
     return heardAtMs + windowMs > this.#o.elapsed();
+  }
+
+  #hostOf(registration: Registration): Registration {
+    return registration.behind === undefined ? registration : (this.#o.hostOf?.(registration) ?? registration);
   }
 
   #windowOf(registration: Registration): number {

@@ -1,10 +1,10 @@
 import { PlatformError } from '../../common/errors.ts';
 import { type AnnouncedObjects, NOTHING_ANNOUNCED, parseAnnouncement } from './announced-objects.ts';
+import { endpointNameFault } from './endpoint-name.ts';
 import type { Registration, RegistrationChange } from './registration.ts';
 
 const DEFAULT_LIFETIME_SECONDS = 86_400;
 const MAX_LIFETIME_SECONDS = 2 ** 32 - 1;
-const MAX_ENDPOINT_NAME_BYTES = 255;
 const MAX_PARAMETERS = 32;
 const MAX_PARAMETER_BYTES = 255;
 const MAX_ATTRIBUTES = MAX_PARAMETERS;
@@ -112,11 +112,8 @@ function parseEndpointName(text: string | undefined, provenName: string | undefi
   const name = text ?? provenName;
   if (name === undefined || name === '') throw bad('ep is required');
   if (provenName !== undefined && name !== provenName) throw bad('ep is not the name that the connection proved');
-  if (Buffer.byteLength(name) > MAX_ENDPOINT_NAME_BYTES)
-    throw bad(`ep is longer than ${MAX_ENDPOINT_NAME_BYTES} bytes`);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffd]/.test(name))
-    throw bad('ep holds control characters or broken UTF-8');
+  const fault = endpointNameFault(name);
+  if (fault !== undefined) throw bad(fault);
   return name;
 }
 

@@ -105,6 +105,6 @@ export function updatedRegistration(
   });
 }
 
-function isSamePeer(one: Peer, other: Peer): boolean {
+export function isSamePeer(one: Peer, other: Peer): boolean {
   return one.key === other.key && one.port === other.port && one.address === other.address;
 }

@@ -131,13 +131,13 @@ export class MemoryGateway {
   async #ask(peer: Peer, request: OutgoingRequest): Promise<CoapResponse> {
     const asked = { ...request, peer };
     this.asked.push(asked);
-    const { code = '2.05', observe, payload = Buffer.from('1') } = await this.answer(asked);
+    const { code = '2.05', observe, payload = Buffer.from('1'), contentFormat = 0 } = await this.answer(asked);
     if (code === 'timeout') throw new PlatformError('COAP_TIMEOUT', 'no answer');
     return {
       code,
       observe,
       payload: Buffer.from(payload),
-      contentFormat: 0,
+      contentFormat,
       locationPath: [],
       token: Buffer.from(request.token ?? []),
       peer,
