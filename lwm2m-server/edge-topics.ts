@@ -22,8 +22,9 @@ export function edgeTopics(gatewayId: string) {
   ];
 }
 
-/** What only the server writes, its claims first. Commands come from elsewhere. */
-export function ownTopics(gatewayId: string): readonly string[] {
-  const requests = TOPICS.requests.nameFor(gatewayId);
-  return edgeTopics(gatewayId).flatMap(({ topic }) => (topic === requests ? [] : [topic]));
+/** What only one server may write, its claims first. Dead requests are left out: one that stands there twice does no harm. */
+export function fencedTopics(gatewayId: string): readonly string[] {
+  const { registrations, observations, replies, state } = TOPICS;
+  const rows = [state, registrations, observations, replies];
+  return [claimsTopic(gatewayId), ...rows.map((row) => row.nameFor(gatewayId))];
 }

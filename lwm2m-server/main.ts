@@ -17,7 +17,7 @@ import { CommandIntake } from './bridge/command-intake.ts';
 import { Outbox } from './bridge/outbox.ts';
 import { type RestoreOptions, restoreAnswered, restoreRecorded, restoreState } from './bridge/restore.ts';
 import { newServerCounters, type ServerCounters } from './counters.ts';
-import { edgeTopics, ownTopics } from './edge-topics.ts';
+import { edgeTopics, fencedTopics } from './edge-topics.ts';
 import { GatewayClaim } from './fencing/gateway-claim.ts';
 import { fenceId } from './fencing/server-claim.ts';
 import { FirmwareFiles } from './file-source/firmware-files.ts';
@@ -80,7 +80,7 @@ async function run(
   await untilDone('preparing topics', { signal, log }, () => ensureTopics(kafka, edgeTopics(gatewayId)));
   if (signal.aborted || snapshot === undefined) return;
 
-  const fence = { id: fenceId(gatewayId), topics: ownTopics(gatewayId) };
+  const fence = { id: fenceId(gatewayId), topics: fencedTopics(gatewayId) };
   const producer = new CommittingProducer(new ThreadedSender(address, log, { fence }), log);
   producer.onEnded = (error) => ending.abort(error);
   closers.add('producer', () => producer.close());

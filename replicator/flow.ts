@@ -77,6 +77,7 @@ export class Flow {
       batchBytes,
       sessionTimeoutMs: SESSION_TIMEOUT_MS,
       onJoined: () => health.setReady(direction.name),
+      onMarkers: (topic, partition, next) => this.#positions.advance(topic, partition, next),
       onCommitFailed: () => metrics.failures.inc({ direction: direction.name, stage: 'commit' }),
     });
     await this.#writer.close();

@@ -45,6 +45,8 @@ export interface ConsumeOptions {
   readonly sessionTimeoutMs?: number;
   /** The consumer has joined its group and has its partitions. */
   onJoined?(): void;
+  /** Markers of transactions were passed, for which there is no batch: the next record stands at `next` or behind it. */
+  onMarkers?(topic: string, partition: number, next: bigint): void;
   /** The effect is durable but its offset is not committed: the batch may come again. */
   onCommitFailed?(error: unknown): void;
 }
@@ -98,6 +100,9 @@ async function consumeUntilCrash(o: ConsumeOptions): Promise<string> {
   o.signal.addEventListener('abort', onAbort, { once: true });
   if (o.onJoined !== undefined) consumer.on(consumer.events.GROUP_JOIN, o.onJoined);
   consumer.on(consumer.events.CRASH, ({ payload }) => crashed(messageOf(payload.error)));
+  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, batchSize, lastOffset } }) => {
+    if (batchSize === 0) o.onMarkers?.(topic, partition, BigInt(lastOffset) + 1n);
+  });
   try {
     await consumer.connect();
     await consumer.subscribe({ topics: [...o.topics], fromBeginning: true });
