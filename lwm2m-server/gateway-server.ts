@@ -1,6 +1,13 @@
 import { messageOf } from '../common/errors.ts';
 import type { Log } from '../common/log.ts';
-import type { CoapEndpoint, CoapNotification, CoapRequest, ObservedRequest, Respond } from '../lwm2m/coap/endpoint.ts';
+import type {
+  CoapEndpoint,
+  CoapNotification,
+  CoapRequest,
+  ObservedRequest,
+  RequestOptions,
+  Respond,
+} from '../lwm2m/coap/endpoint.ts';
 import type { Peer } from '../lwm2m/coap/transport.ts';
 import type { ObjectModels } from '../lwm2m/model/object-models.ts';
 import type { AnsweredCommands } from './bridge/answered-commands.ts';
@@ -229,9 +236,13 @@ export class GatewayServer {
     }
   }
 
-  /** Every request of ours to a device; what answers is awake. */
+  /** Every request of ours to a device; what answers, or takes or sends a block, is awake. */
   readonly #request: CoapEndpoint['request'] = async (peer, request, options) => {
-    const answer = await this.#turns.request(peer, request, options);
+    const onProgress: RequestOptions['onProgress'] = (progress) => {
+      this.#heardFrom(peer);
+      options?.onProgress?.(progress);
+    };
+    const answer = await this.#turns.request(peer, request, { ...options, onProgress });
     this.#heardFrom(peer);
     return answer;
   };

@@ -1,7 +1,13 @@
 import { pino } from 'pino';
 import { PlatformError } from '../../../common/errors.ts';
 import type { OnCommitted, OutgoingRecord } from '../../../common/kafka/committing-producer.ts';
-import type { CoapNotification, CoapResponse, OutgoingRequest, ResponseToSend } from '../../../lwm2m/coap/endpoint.ts';
+import type {
+  CoapNotification,
+  CoapResponse,
+  OutgoingRequest,
+  RequestOptions,
+  ResponseToSend,
+} from '../../../lwm2m/coap/endpoint.ts';
 import { type Peer, udpPeer } from '../../../lwm2m/coap/transport.ts';
 import { coreObjectModels } from '../../../lwm2m/model/core-objects.ts';
 import { AnsweredCommands } from '../../../lwm2m-server/bridge/answered-commands.ts';
@@ -34,6 +40,7 @@ const subjects = Object.fromEntries(
 
 export type Asked = Pick<OutgoingRequest, 'method' | 'path' | 'observe' | 'token' | 'query' | 'accept'> & {
   readonly peer: Peer;
+  readonly onProgress: RequestOptions['onProgress'];
 };
 
 type NotificationOutcome = 'acknowledged' | 'rejected' | 'ignored';
@@ -84,7 +91,7 @@ export class MemoryGateway {
     this.server = new GatewayServer({
       server: { serverId: GATEWAY, address: '127.0.0.1', port: 5683 },
       endpoint: {
-        request: async (peer, request) => await this.#ask(peer, request),
+        request: async (peer, request, options) => await this.#ask(peer, request, options),
         forget: (peer) => void this.forgotten.push(peer.key),
       },
       models: coreObjectModels(),
@@ -128,8 +135,8 @@ export class MemoryGateway {
     for (const commit of waiting) commit();
   }
 
-  async #ask(peer: Peer, request: OutgoingRequest): Promise<CoapResponse> {
-    const asked = { ...request, peer };
+  async #ask(peer: Peer, request: OutgoingRequest, options?: RequestOptions): Promise<CoapResponse> {
+    const asked = { ...request, peer, onProgress: options?.onProgress };
     this.asked.push(asked);
     const { code = '2.05', observe, payload = Buffer.from('1'), contentFormat = 0 } = await this.answer(asked);
     if (code === 'timeout') throw new PlatformError('COAP_TIMEOUT', 'no answer');

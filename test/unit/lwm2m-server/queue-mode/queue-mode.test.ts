@@ -133,6 +133,21 @@ describe('lwm2m-server/queue-mode', () => {
     assert.equal(told().at(-1), '4 CONTENT');
   });
 
+  it('takes a device for awake as long as blocks come from it', async () => {
+    await gateway.register('a', '</3303/0>', undefined, ['b=UQ']);
+    let answer: (response: Partial<CoapResponse>) => void = () => undefined;
+    gateway.answer = async () => await new Promise((resolve) => (answer = resolve));
+    await take('read', 'a', '1');
+    pass(WINDOW_MS - 1);
+    gateway.asked[0]!.onProgress!({ receivedBytes: 1_024, totalBytes: undefined });
+    pass(WINDOW_MS - 1);
+    const registration = gateway.server.registrations.byEndpointName('a')!;
+    assert.equal(gateway.server.presence.isAwake(registration), true);
+    answer({ code: '2.05' });
+    await settled();
+    assert.deepEqual(told(), ['1 CONTENT']);
+  });
+
   it('is not woken by whoever is not the device', async () => {
     await sleeper('a');
     await take('observe', 'a', '1');
