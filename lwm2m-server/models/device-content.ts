@@ -1,7 +1,13 @@
 import { hasCode } from '../../common/errors.ts';
 import { decodeContent } from '../../lwm2m/content/codec.ts';
 import type { Lwm2mNode } from '../../lwm2m/content/node.ts';
-import { decodeComposite, decodeTimedContent, type TimedContent } from '../../lwm2m/content/timed-content.ts';
+import {
+  decodeComposite,
+  decodePrefixedSend,
+  decodeTimedContent,
+  type PrefixedContent,
+  type TimedContent,
+} from '../../lwm2m/content/timed-content.ts';
 import type { ModelLookup } from '../../lwm2m/model/object-models.ts';
 import { modelsWithoutDoubt } from '../../lwm2m/model/versioned-models.ts';
 import type { Lwm2mPath } from '../../lwm2m/path.ts';
@@ -46,6 +52,31 @@ export function decodeDeviceComposite(
   rootPath: string,
 ): TimedContent {
   return inDoubt(models, (own) => decodeComposite(contentFormat, payload, paths, own, nowMs, rootPath));
+}
+
+/** A Send of a gateway. @param modelsOf those of the device with this prefix; of undefined the gateway's own */
+export function decodeGatewaySend(
+  contentFormat: number | undefined,
+  payload: Uint8Array,
+  nowMs: number,
+  rootPath: string,
+  modelsOf: (prefix: string | undefined) => ModelLookup | undefined,
+): PrefixedContent[] {
+  const decode = (of: typeof modelsOf) => decodePrefixedSend(contentFormat, payload, nowMs, { rootPath, modelsOf: of });
+  const instead = (prefix: string | undefined) => {
+    const own = modelsOf(prefix);
+    return own && (modelsWithoutDoubt(own) ?? own);
+  };
+  let contents: PrefixedContent[];
+  try {
+    contents = decode(modelsOf);
+  } catch (error) {
+    if (hasCode(error, 'LWM2M_CONTENT')) return decode(instead);
+    throw error;
+  }
+  const bad = new Set(contents.filter(({ faults }) => faults.length > 0).map(({ prefix }) => prefix));
+  if ([...bad].every((prefix) => instead(prefix) === modelsOf(prefix))) return contents;
+  return decode((prefix) => (bad.has(prefix) ? instead(prefix) : modelsOf(prefix)));
 }
 
 function inDoubt(models: ModelLookup, decode: (models: ModelLookup) => TimedContent): TimedContent {

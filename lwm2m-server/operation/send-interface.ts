@@ -2,11 +2,12 @@ import { isRetriable, messageOf, PlatformError } from '../../common/errors.ts';
 import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import type { Log } from '../../common/log.ts';
 import type { CoapRequest, Respond } from '../../lwm2m/coap/endpoint.ts';
-import type { TimedContent } from '../../lwm2m/content/timed-content.ts';
+import type { PrefixedContent } from '../../lwm2m/content/timed-content.ts';
 import type { ObjectModels } from '../../lwm2m/model/object-models.ts';
 import type { Outbox } from '../bridge/outbox.ts';
 import type { ServerCounters } from '../counters.ts';
-import { decodeDeviceComposite } from '../models/device-content.ts';
+import { decodeDeviceComposite, decodeGatewaySend } from '../models/device-content.ts';
+import { registrationModels } from '../models/registration-models.ts';
 import { NO_TICKET } from '../observation/observations.ts';
 import { PendingAnswers } from '../registration/pending-answers.ts';
 import type { Registration } from '../registration/registration.ts';
@@ -86,7 +87,7 @@ export class SendInterface {
     if (request.method !== 'POST') throw new Refusal('4.05', 'Send is a POST');
     const registration = this.#senderOf(request);
     if (this.#o.outbox.failingForMs() > PATIENCE_MS) return this.#shed(respond);
-    const records = this.#recordsOf(registration, request, this.#contentOf(registration, request));
+    const records = this.#recordsOf(registration, request, this.#contentsOf(registration, request));
     this.#commitThenAnswer(records, respond);
   }
 
@@ -98,28 +99,48 @@ export class SendInterface {
     return registration;
   }
 
-  #contentOf(registration: Registration, { contentFormat, payload }: CoapRequest): TimedContent {
-    if (contentFormat === undefined) throw new Refusal('4.00', 'the Content-Format is missing');
-    const { models, prefix } = readerFor(this.#o.models, registration);
-    let content: TimedContent;
+  #contentsOf(registration: Registration, request: CoapRequest): PrefixedContent[] {
+    let contents: PrefixedContent[];
     try {
-      content = decodeDeviceComposite(contentFormat, payload, undefined, models, this.#o.now(), prefix);
+      contents = this.#decoded(registration, request);
     } catch (error) {
       if (!(error instanceof PlatformError)) throw error;
-      this.#o.values.countFaults(contentFormat);
+      this.#o.values.countFaults(request.contentFormat);
       const code = error.code === 'LWM2M_CONTENT_FORMAT' ? '4.15' : '4.00';
       throw new Refusal(code, messageOf(error));
     }
-    if (content.values.length === 0) throw new Refusal('4.00', 'the message holds no value');
-    if (content.values.length > MAX_VALUES_OF_MESSAGE)
-      throw new Refusal('4.13', `more than ${MAX_VALUES_OF_MESSAGE} values`);
-    return content;
+    const count = contents.reduce((sum, { values }) => sum + values.length, 0);
+    if (count === 0) throw new Refusal('4.00', 'the message holds no value');
+    if (count > MAX_VALUES_OF_MESSAGE) throw new Refusal('4.13', `more than ${MAX_VALUES_OF_MESSAGE} values`);
+    return contents;
   }
 
-  #recordsOf({ endpointName }: Registration, { messageId }: CoapRequest, content: TimedContent): OutgoingRecord[] {
-    const owner = { endpointName, observationId: SENT, ticket: NO_TICKET };
+  /** A gateway sends for the devices behind it too: their prefix is in the names. */
+  #decoded(registration: Registration, { contentFormat, payload }: CoapRequest): PrefixedContent[] {
+    if (contentFormat === undefined) throw new Refusal('4.00', 'the Content-Format is missing');
+    const { registrations, models: all, now } = this.#o;
+    const { models, prefix: root } = readerFor(all, registration);
+    const { registrationId } = registration;
+    if (!registrations.hasChildren(registrationId)) {
+      const content = decodeDeviceComposite(contentFormat, payload, undefined, models, now(), root);
+      return [{ prefix: undefined, ...content }];
+    }
+    return decodeGatewaySend(contentFormat, payload, now(), root, (prefix) => {
+      if (prefix === undefined) return models;
+      const child = registrations.childByPrefix(registrationId, prefix);
+      return child && registrationModels(all, child);
+    });
+  }
+
+  #recordsOf(sender: Registration, { messageId }: CoapRequest, contents: readonly PrefixedContent[]): OutgoingRecord[] {
     const at = { path: '/', nowMs: this.#o.now(), sequence: sequenceOf(messageId, 0) };
-    return this.#o.values.ofContent(owner, content, at);
+    return contents.flatMap(({ prefix, ...content }) => {
+      const { registrations, values } = this.#o;
+      const child = prefix === undefined ? undefined : registrations.childByPrefix(sender.registrationId, prefix);
+      const { endpointName } = child ?? sender;
+      if (content.values.length + content.faults.length === 0) return [];
+      return values.ofContent({ endpointName, observationId: SENT, ticket: NO_TICKET }, content, at);
+    });
   }
 
   #commitThenAnswer(records: readonly OutgoingRecord[], respond: Respond): void {

@@ -11,6 +11,7 @@ export interface ContentRecord {
   readonly value: WireValue | undefined; // undefined: the payload only names the path
   /** base: only base fields, which may name a path; container: an object, instance or resource that holds nothing */
   readonly without?: 'base' | 'container';
+  readonly prefix?: string; // of a device behind a gateway, where the reader was told of prefixes
 }
 
 /** All that one payload holds. */
@@ -24,6 +25,7 @@ export interface ReadingContext {
   readonly nowMs: number;
   readonly path: Lwm2mPath; // what was asked for; names of the old JSON may be relative to it
   readonly rootPath: string; // before all names, as `namePrefix` makes it
+  readonly isPrefix?: ((segment: string) => boolean) | undefined; // what names a device behind a gateway, after the root path
 }
 
 /** What stands before names: "" for no root path or "/", else "/lwm2m", whatever slashes the root path is given with. */
@@ -148,12 +150,14 @@ export class RecordResolver implements ContentRecords {
     if (fields.baseValue !== undefined) this.#baseValue = fields.baseValue;
     if (fields.fault !== undefined) return this.#refuse(fields.fault);
     if (fields.value === undefined && (fields.hasSum || fields.name === undefined)) return this.#withoutValue(fields);
-    const path = this.#pathOf(fields.name);
+    const prefix = this.#context.isPrefix === undefined ? undefined : this.#prefixOf(fields.name);
+    const path = this.#pathOf(fields.name, prefix);
     if (typeof path === 'string') return this.#refuse(path);
     const timestampMs = this.#timestampOf(fields.time);
     if (Number.isNaN(timestampMs)) return this.#refuse('time is out of range');
     const value = this.#baseValue === undefined ? fields.value : this.#withBase(fields.value);
-    this.records.push({ path, timestampMs, value });
+    if (prefix === undefined) this.records.push({ path, timestampMs, value });
+    else this.records.push({ path, timestampMs, value, prefix });
   }
 
   /** Sums are not read, and base fields alone are no value; yet a base name alone may name a path, unless names follow it. */
@@ -168,12 +172,26 @@ export class RecordResolver implements ContentRecords {
     this.faults.addRecord(this.#taken, what);
   }
 
-  #pathOf(name: string | undefined): Lwm2mPath | string {
+  /** The segment before the ids, when it names a device behind the gateway. */
+  #prefixOf(name = ''): string | undefined {
+    const { rootPath, isPrefix } = this.#context;
+    const full = this.#baseName + name;
+    if (full.length > MAX_NAME_CHARS) return undefined;
+    const from = (isBelow(full, rootPath) ? rootPath.length : 0) + 1;
+    const end = full.indexOf('/', from);
+    const segment = full.slice(from, end < 0 ? undefined : end);
+    return isPrefix?.(segment) === true ? segment : undefined;
+  }
+
+  #pathOf(name: string | undefined, prefix?: string): Lwm2mPath | string {
     let full = name === undefined ? this.#baseName : this.#baseName + name;
     if (this.#relativeBase !== '' && this.#baseName === '' && !full.startsWith('/')) full = this.#relativeBase + full;
     if (full.length > MAX_NAME_CHARS) return `the name is longer than ${MAX_NAME_CHARS}`;
     if (full === '') return 'no name';
-    return pathOfName(full, this.#context.rootPath) ?? 'the name is not a path';
+    const { rootPath } = this.#context;
+    return (
+      pathOfName(full, prefix === undefined ? rootPath : rootOf(full, rootPath, prefix)) ?? 'the name is not a path'
+    );
   }
 
   #timestampOf(time: number | undefined): number | undefined {
@@ -227,6 +245,11 @@ export function pathOfName(name: string, rootPath: string): Lwm2mPath | undefine
     at++;
   }
   return path;
+}
+
+/** What stands before the ids of a device behind a gateway: its prefix, after the root path where the name has that. */
+function rootOf(name: string, rootPath: string, prefix: string): string {
+  return isBelow(name, rootPath) ? `${rootPath}/${prefix}` : `/${prefix}`;
 }
 
 function isBelow(name: string, rootPath: string): boolean {

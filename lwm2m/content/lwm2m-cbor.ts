@@ -27,11 +27,13 @@ class MapReading implements ContentRecords {
   readonly faults = new ContentFaults();
   readonly #reader: CborReader;
   readonly #rootSegment: string;
+  readonly #isPrefix: ((segment: string) => boolean) | undefined;
   #taken = 0;
 
-  constructor(payload: Uint8Array, { rootPath }: ReadingContext) {
+  constructor(payload: Uint8Array, { rootPath, isPrefix }: ReadingContext) {
     this.#reader = new CborReader(payload);
     this.#rootSegment = rootPath.slice(1);
+    this.#isPrefix = isPrefix;
   }
 
   read(): this {
@@ -39,7 +41,7 @@ class MapReading implements ContentRecords {
     if (reader.bytes.length === 0) return this;
     reader.head();
     if (reader.major === CBOR.array) this.#readPaths();
-    else if (reader.major === CBOR.map) this.#readMap([], false);
+    else if (reader.major === CBOR.map) this.#readMap([], undefined);
     else throw packFault('LwM2M CBOR is a map');
     reader.end();
     return this;
@@ -50,7 +52,7 @@ class MapReading implements ContentRecords {
     const reader = this.#reader;
     const count = reader.count();
     for (let done = 0; reader.more(count, done); done++) {
-      const key = this.#readKey([], false);
+      const key = this.#readKey([], undefined);
       this.#count();
       if (typeof key === 'string') this.#refuse(key);
       else this.records.push({ path: pathOf(key.ids), timestampMs: undefined, value: undefined });
@@ -58,14 +60,14 @@ class MapReading implements ContentRecords {
   }
 
   /** The map at hand. Its depth is bounded by the ids: each level adds one, the root path stands once. */
-  #readMap(ids: readonly number[], hasRoot: boolean): void {
+  #readMap(ids: readonly number[], root: string | undefined): void {
     const reader = this.#reader;
     const count = reader.count();
     let done = 0;
     for (; reader.more(count, done); done++) {
-      const key = this.#readKey(ids, hasRoot);
+      const key = this.#readKey(ids, root);
       if (typeof key !== 'string') {
-        this.#readUnder(key.ids, key.hasRoot);
+        this.#readUnder(key.ids, key.root);
         continue;
       }
       this.#count();
@@ -74,17 +76,23 @@ class MapReading implements ContentRecords {
     }
     if (done > 0 || ids.length === 0) return;
     this.#count();
-    this.records.push({ path: pathOf(ids), timestampMs: undefined, value: undefined, without: 'container' });
+    const own = this.#prefixIn(root);
+    this.records.push({ path: pathOf(ids), timestampMs: undefined, value: undefined, without: 'container', ...own });
   }
 
-  #readUnder(ids: readonly number[], hasRoot: boolean): void {
+  #readUnder(ids: readonly number[], root: string | undefined): void {
     const reader = this.#reader;
     reader.head();
-    if (reader.major === CBOR.map) return this.#readMap(ids, hasRoot);
+    if (reader.major === CBOR.map) return this.#readMap(ids, root);
     const value = readCborItem(reader, ids.length + 1);
     this.#count();
     if (typeof value === 'string') this.#refuse(`the value is ${value}`);
-    else this.records.push({ path: pathOf(ids), timestampMs: undefined, value });
+    else this.records.push({ path: pathOf(ids), timestampMs: undefined, value, ...this.#prefixIn(root) });
+  }
+
+  /** Text before the ids that is not the root path is the prefix of a device behind a gateway. */
+  #prefixIn(root: string | undefined): { readonly prefix?: string } {
+    return root === undefined || root === this.#rootSegment ? {} : { prefix: root };
   }
 
   #count(): void {
@@ -96,9 +104,9 @@ class MapReading implements ContentRecords {
   }
 
   /** The ids of the map and of its next key; the key is passed over when it is none. */
-  #readKey(ids: readonly number[], hasRoot: boolean): { ids: number[]; hasRoot: boolean } | string {
+  #readKey(ids: readonly number[], root: string | undefined): { ids: number[]; root: string | undefined } | string {
     const reader = this.#reader;
-    const key = { ids: [...ids], hasRoot };
+    const key = { ids: [...ids], root };
     reader.head();
     if (reader.major !== CBOR.array) return this.#readKeyPart(key, ids.length + 1) ?? key;
     const count = reader.count();
@@ -112,11 +120,17 @@ class MapReading implements ContentRecords {
     return fault ?? (done === 0 && ids.length > 0 ? 'an empty array as key' : key);
   }
 
-  #readKeyPart(key: { ids: number[]; hasRoot: boolean }, depth: number): string | undefined {
+  /** The root path stands once, and a prefix after it or alone. */
+  #mayStandBefore(root: string | undefined, text: string): boolean {
+    if (root === undefined && text === this.#rootSegment) return true;
+    return (root === undefined || root === this.#rootSegment) && this.#isPrefix?.(text) === true;
+  }
+
+  #readKeyPart(key: { ids: number[]; root: string | undefined }, depth: number): string | undefined {
     const part = readCborItem(this.#reader, depth);
     if (typeof part !== 'object') return 'a key that is no id';
-    if (part.kind === 'text' && !key.hasRoot && key.ids.length === 0 && part.value === this.#rootSegment) {
-      key.hasRoot = true;
+    if (part.kind === 'text' && key.ids.length === 0 && this.#mayStandBefore(key.root, part.value)) {
+      key.root = part.value;
       return undefined;
     }
     if (part.kind !== 'integer' || typeof part.value !== 'number' || !isId(part.value)) return 'a key that is no id';

@@ -2,7 +2,7 @@ import { PlatformError } from '../../common/errors.ts';
 import type { ModelLookup } from '../model/object-models.ts';
 import { formatPath, type Lwm2mPath, pathLevel, pathSegments } from '../path.ts';
 import { decodeContent } from './codec.ts';
-import { type ContentRecords, namePrefix } from './content-records.ts';
+import { ContentFaults, type ContentRecord, type ContentRecords, namePrefix } from './content-records.ts';
 import { writeLwm2mCbor, writeLwm2mCborPaths } from './lwm2m-cbor.ts';
 import type { Lwm2mNode } from './node.ts';
 import { assertNodeAt } from './node-fit.ts';
@@ -79,7 +79,7 @@ function emptyContent(content: ContentRecords, path: Lwm2mPath, models: ModelLoo
   return { values: [{ path, timestampMs: undefined, node }], faults: [] };
 }
 
-function readable(values: TimedNode[], content: ContentRecords): TimedContent {
+function readable(values: readonly TimedNode[], content: ContentRecords): TimedContent {
   const faults = content.faults.all();
   if (values.length === 0 && faults[0] !== undefined) throw faults[0];
   return { values, faults };
@@ -103,7 +103,53 @@ export function decodeComposite(
     path: {},
     rootPath: namePrefix(rootPath),
   });
-  const asked = paths && new Set(paths.map(formatPath));
+  return readable(composed(content, paths && new Set(paths.map(formatPath)), models), content);
+}
+
+/** What a Send of a gateway holds of one device: undefined is the gateway itself. */
+export interface PrefixedContent extends TimedContent {
+  readonly prefix: string | undefined;
+}
+
+/**
+ * Reads a Send whose names may begin with the prefix of a device behind the sender, after its root path: the content of each device
+ * apart. A name whose prefix nobody has is a fault of the sender's. Throws as `decodeComposite` does.
+ */
+export function decodePrefixedSend(
+  contentFormat: number | undefined,
+  payload: Uint8Array,
+  nowMs: number,
+  {
+    rootPath,
+    modelsOf,
+  }: { readonly rootPath: string; readonly modelsOf: (prefix: string | undefined) => ModelLookup | undefined },
+): PrefixedContent[] {
+  const read = RECORD_READERS[compositeFormat(contentFormat)];
+  const isPrefix = (segment: string) => modelsOf(segment) !== undefined;
+  const { records, faults } = read(payload, { nowMs, path: {}, rootPath: namePrefix(rootPath), isPrefix });
+  const byPrefix = new Map<string | undefined, ContentRecord[]>();
+  for (const record of records) {
+    const own = byPrefix.get(record.prefix);
+    if (own === undefined) byPrefix.set(record.prefix, [record]);
+    else own.push(record);
+  }
+  if (!faults.isEmpty && !byPrefix.has(undefined)) byPrefix.set(undefined, []);
+  const contents = Array.from(byPrefix, ([prefix, own]) => {
+    const content = { records: own, faults: prefix === undefined ? faults : new ContentFaults() };
+    const values = composed(content, undefined, modelsOf(prefix)!);
+    return { prefix, values, faults: content.faults.all() };
+  });
+  const [fault] = contents.flatMap((content) => content.faults);
+  if (fault !== undefined && contents.every(({ values }) => values.length === 0)) throw fault;
+  return contents;
+}
+
+/** Each value under the path that takes it in. */
+function composed(
+  content: ContentRecords,
+  asked: ReadonlySet<string> | undefined,
+  models: ModelLookup,
+): readonly TimedNode[] {
   const records = typedRecords(content, models, (path) => targetOf(path, asked) !== undefined);
   const values: TimedNode[] = [];
   for (const [timestampMs, group] of byTime(records)) {
@@ -112,7 +158,7 @@ export function decodeComposite(
       if (node !== undefined) values.push({ path, timestampMs, node });
     }
   }
-  return readable(values, content);
+  return values;
 }
 
 function byTarget(group: readonly TypedRecord[], asked: ReadonlySet<string> | undefined) {
