@@ -6,10 +6,10 @@ import { connectKafka, type KafkaCluster } from '../common/kafka/client.ts';
 import { offsetRanges } from '../common/kafka/topics.ts';
 import { sleep } from '../common/lifecycle.ts';
 import type { Log } from '../common/log.ts';
-import { list, text, wholeNumber } from '../common/setting-types.ts';
+import { list, oneOf, text, wholeNumber } from '../common/setting-types.ts';
 import type { SettingsOf, SettingsTable } from '../common/settings.ts';
 import { TOPICS } from '../schemas/topics.ts';
-import { freePorts, type Stack, startStack } from '../stack/stack.ts';
+import { DURABILITIES, type Durability, freePorts, type Stack, startStack } from '../stack/stack.ts';
 import { type FleetResult, startFleet } from './load-source.ts';
 import { calm, cpuSeconds, median, Program, residentMb } from './processes.ts';
 
@@ -23,11 +23,18 @@ export const NOTIFICATIONS_SETTINGS = {
   repeats: { about: 'measurements, each with a fresh server', schema: wholeNumber(1, 100).default(3) },
   fleet: { about: 'another load source with the flags of bench/fleet.ts', schema: text.optional() },
   against: { about: 'folder of another checkout, measured in turn with this one', schema: text.optional() },
+  durability: {
+    about: 'what an ACK survives: process, power (the topic is flushed at every batch), or both in turn',
+    schema: oneOf('process', 'power', 'both').default('process'),
+  },
   profile: { about: 'folder for a processor profile of each server', schema: text.optional() },
   nodeFlags: { about: 'flags of Node for the server, with commas', schema: list.default([]) },
 } as const satisfies SettingsTable;
 
 const WARMING_DEVICES = 100;
+
+/** ConfigResource.Type of the Kafka protocol. */
+const TOPIC_RESOURCE = 2;
 
 type Settings = SettingsOf<typeof NOTIFICATIONS_SETTINGS>;
 
@@ -56,12 +63,15 @@ export async function notifications(
     const kafka = connectKafka({ brokers: [`127.0.0.1:${ports.kafkaEdge}`], clientId: 'bench' }, log);
     const bench = { settings, folder, stack, kafka, coapPort: ports.orientdbBinary, healthPort: ports.orientdbHttp };
     const checkouts = settings.against === undefined ? [PROJECT] : [PROJECT, resolve(settings.against)];
+    const durabilities = settings.durability === 'both' ? DURABILITIES : [settings.durability];
     const lines: Line[] = [];
     for (let repeat = 1; repeat <= settings.repeats && !signal.aborted; repeat++) {
       for (const checkout of checkouts) {
-        const line = await measure(bench, checkout, repeat);
-        lines.push(line);
-        console.log(JSON.stringify(line));
+        for (const durability of durabilities) {
+          const line = await measure(bench, { checkout, repeat, durability });
+          lines.push(line);
+          console.log(JSON.stringify(line));
+        }
       }
     }
     console.log(JSON.stringify(summary(settings, lines)));
@@ -74,12 +84,28 @@ export async function notifications(
 
 type Line = Awaited<ReturnType<typeof measure>>;
 
+interface Case {
+  readonly checkout: string;
+  readonly repeat: number;
+  readonly durability: Durability;
+}
+
+/** As a broker with log.flush.interval.messages=1 does with every topic. */
+async function flushEachBatch(kafka: KafkaCluster, topic: string): Promise<void> {
+  const admin = kafka.admin();
+  await admin.connect();
+  const configEntries = [{ name: 'flush.messages', value: '1' }];
+  await admin.alterConfigs({ validateOnly: false, resources: [{ type: TOPIC_RESOURCE, name: topic, configEntries }] });
+  await admin.disconnect();
+}
+
 /** One fresh server with a gateway id of its own, so that no topic holds what another left. */
-async function measure(bench: Bench, checkout: string, repeat: number) {
-  const gatewayId = `bench-${checkout === PROJECT ? 'a' : 'b'}${repeat}`;
+async function measure(bench: Bench, { checkout, repeat, durability }: Case) {
+  const gatewayId = `bench-${checkout === PROJECT ? 'a' : 'b'}${repeat}${durability === 'power' ? 'p' : ''}`;
   const server = startServer(bench, checkout, gatewayId);
   try {
     const idleMb = await readyAndIdle(bench, server);
+    if (durability === 'power') await flushEachBatch(bench.kafka, TOPICS.observations.nameFor(gatewayId));
     const { warmup, devices } = bench.settings;
     const load = { ...bench.settings, port: bench.coapPort };
     const warming = {
@@ -93,7 +119,7 @@ async function measure(bench: Bench, checkout: string, repeat: number) {
     const run = await runMetered(bench, server, gatewayId);
     return {
       benchmark: 'notifications',
-      checkout: checkout === PROJECT ? 'this' : checkout,
+      checkout: `${checkout === PROJECT ? 'this' : checkout}${durability === 'power' ? ', power' : ''}`,
       repeat,
       ...run,
       idleMb,

@@ -2,7 +2,15 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import type { Log } from '../common/log.ts';
-import { DEFAULT_PORTS, freePorts, type ServerName, type Stack, type StackPorts, startStack } from '../stack/stack.ts';
+import {
+  DEFAULT_PORTS,
+  type Durability,
+  freePorts,
+  type ServerName,
+  type Stack,
+  type StackPorts,
+  startStack,
+} from '../stack/stack.ts';
 import { addressesFile, type SystemAddresses } from './running-system.ts';
 import { ServiceProcess } from './service-process.ts';
 
@@ -46,6 +54,8 @@ export interface SystemOptions {
   readonly dataDir: string;
   readonly ports: SystemPorts;
   readonly gatewayId: string;
+  /** `process` when absent. */
+  readonly edgeDurability?: Durability;
   readonly services: readonly ServiceName[];
   /** Paths that the server observes on each device. */
   readonly observe: readonly string[];
@@ -89,6 +99,7 @@ export async function startSystem(o: SystemOptions): Promise<System> {
   const stack = await startStack({
     dataDir,
     ports: o.ports.stack,
+    ...(o.edgeDurability === undefined ? {} : { edgeDurability: o.edgeDurability }),
     log: o.log,
     onProgress: ({ server, step, state, elapsedMs }) =>
       o.onProgress(`${server.padEnd(12)} ${step.padEnd(6)} ${(elapsedMs / 1_000).toFixed(0).padStart(4)} s  ${state}`),

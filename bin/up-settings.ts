@@ -1,5 +1,6 @@
-import { gatewayId, list, text, wholeNumber } from '../common/setting-types.ts';
+import { gatewayId, list, oneOf, text, wholeNumber } from '../common/setting-types.ts';
 import type { SettingsTable } from '../common/settings.ts';
+import { DURABILITIES } from '../stack/server.ts';
 import { DATA_DIR } from './running-system.ts';
 
 export const UP_SETTINGS = {
@@ -12,6 +13,11 @@ export const UP_SETTINGS = {
   observe: {
     about: 'paths observed on every device, with commas; * stands for each instance',
     schema: list.default(['/3303/*/5700']),
+  },
+  edgeDurability: {
+    about:
+      'what an ACK to a device survives: the end of a process, or also a power failure, at the price of a write to disk per batch (docs/durability.md)',
+    schema: oneOf(...DURABILITIES).default('process'),
   },
   portOffset: {
     about: 'added to every standard port, for a second system on one machine',

@@ -20,6 +20,7 @@ export async function up(settings: UpSettings, { signal, log }: CommandContext):
     dataDir: settings.dataDir,
     ports: shifted(DEFAULT_SYSTEM_PORTS, settings.portOffset),
     gatewayId: settings.gatewayId,
+    edgeDurability: settings.edgeDurability,
     services,
     observe: settings.observe,
     modbusMapping: demoMapping(settings.dataDir, settings.portOffset),

@@ -8,7 +8,7 @@ import { jvmArgs } from './java.ts';
 import { kafkaAnswers } from './kafka-probe.ts';
 import { copyDependencies } from './maven.ts';
 import { LOOPBACK, type StackPorts } from './ports.ts';
-import type { Launch, ServerKind, ServerSite } from './server.ts';
+import type { Durability, Launch, ServerKind, ServerSite } from './server.ts';
 
 const VERSION = '4.3.1';
 /** The broker, its storage tool, MirrorMaker 2 for comparisons, and a log writer that needs no settings file. */
@@ -51,16 +51,27 @@ function kafkaServer({ name, broker, controller }: KafkaSide): ServerKind {
     runTools: ['java'],
     ports: (ports) => [ports[broker], ports[controller]],
     url: (ports) => `${LOOPBACK}:${ports[broker]}`,
-    prepare: (site) => prepareKafka(site, site.ports[broker], site.ports[controller]),
+    prepare: (site) =>
+      prepareKafka(site, {
+        brokerPort: site.ports[broker],
+        controllerPort: site.ports[controller],
+        durability: name === 'kafka-edge' ? site.edgeDurability : 'process',
+      }),
     isReady: (site: { ports: StackPorts }, signal) => kafkaAnswers(site.ports[broker], signal),
   };
 }
 
-async function prepareKafka(site: ServerSite, brokerPort: number, controllerPort: number): Promise<Launch> {
+interface BrokerOptions {
+  readonly brokerPort: number;
+  readonly controllerPort: number;
+  readonly durability: Durability;
+}
+
+async function prepareKafka(site: ServerSite, options: BrokerOptions): Promise<Launch> {
   const data = join(site.home, 'data');
-  if (!existsSync(data)) await formatStorage(site, data, serverProperties(data, brokerPort, controllerPort));
+  if (!existsSync(data)) await formatStorage(site, data, serverProperties(data, options));
   const properties = join(site.home, 'server.properties');
-  writeFileAtomically(properties, serverProperties(data, brokerPort, controllerPort), 0o600);
+  writeFileAtomically(properties, serverProperties(data, options), 0o600);
   return { program: 'java', args: [...kafkaJvmArgs(site), 'kafka.Kafka', properties] };
 }
 
@@ -114,7 +125,7 @@ function clusterId(): string {
 }
 
 /** One node that is broker and controller. Small internal topics: one broker gains nothing from fifty partitions. */
-function serverProperties(data: string, brokerPort: number, controllerPort: number): string {
+function serverProperties(data: string, { brokerPort, controllerPort, durability }: BrokerOptions): string {
   const settings: Readonly<Record<string, string | number | boolean>> = {
     'process.roles': 'broker,controller',
     'node.id': 1,
@@ -145,6 +156,8 @@ function serverProperties(data: string, brokerPort: number, controllerPort: numb
     // After a kill the controller takes the broker back only when the old session has run out (9 s by default).
     'broker.session.timeout.ms': 3000,
     'broker.heartbeat.interval.ms': 500,
+    // A batch is answered once the disk has it; without this the kernel writes it out when it likes, within half a minute.
+    ...(durability === 'power' ? { 'log.flush.interval.messages': 1 } : {}),
     'num.network.threads': 2,
     'num.io.threads': 4,
   };

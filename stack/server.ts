@@ -22,9 +22,18 @@ export interface ServerKind {
   isReady(site: ServerSite, signal: AbortSignal): Promise<boolean>;
 }
 
+/**
+ * What a record that Kafka has acknowledged survives: the end of the broker's process, or also that of the machine, because the
+ * answer comes after the disk has it (docs/durability.md).
+ */
+export const DURABILITIES = ['process', 'power'] as const;
+export type Durability = (typeof DURABILITIES)[number];
+
 /** Where one server of one stack lives. */
 export interface ServerSite {
   readonly ports: StackPorts;
+  /** Of the edge's Kafka. */
+  readonly edgeDurability: Durability;
   /** The server's own folder, kept between starts. */
   readonly home: string;
   /** Emptied before each start. */
