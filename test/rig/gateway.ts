@@ -59,6 +59,17 @@ export interface Seen<T> {
   readonly headers: ConsumedRecord['headers'];
 }
 
+/** Another server for the same gateway. */
+export interface Rival {
+  readonly child: ChildProcess;
+  readonly coapPort: number;
+  readonly healthPort: number;
+  /** What it has written to stderr. */
+  readonly said: string;
+  /** Its exit code, or the signal that ended it. */
+  readonly ended: Promise<number | string>;
+}
+
 let gateways = 0;
 
 /** A gateway of a test: its topics, its server in this process or in one of its own, and eyes on what it writes. */
@@ -134,20 +145,22 @@ export class TestGateway {
 
   /** The server as `zeelos lwm2m-server`, to be killed. */
   async spawn(): Promise<ChildProcess> {
-    const flags = Object.entries(this.#settings()).flatMap(([name, value]) => {
-      const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-      if (value === undefined) return [];
-      const text = typeof value === 'boolean' ? (value ? 'yes' : 'no') : String(value);
-      return [`--${flag}=${text}`];
-    });
-    const child = spawn(process.execPath, [BIN, 'lwm2m-server', ...flags], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      env: { ...process.env, ZEELOS_LOG_LEVEL: process.env.ZEELOS_LOG_LEVEL ?? 'silent' },
-    });
+    const child = spawnServer(this.#settings(), 'inherit');
     this.#child = child;
     this.#running = { stop: async () => await this.#end('SIGTERM') };
     await this.#untilReady();
     return child;
+  }
+
+  /** A second server for the same gateway, on ports of its own. */
+  async spawnRival(): Promise<Rival> {
+    const [coapPort, healthPort, restPort] = [await freeUdpPort(), await freeTcpPort(), await freeTcpPort()];
+    const child = spawnServer({ ...this.#settings(), coapPort, healthPort, restPort }, 'pipe');
+    const rival = { child, coapPort, healthPort, said: '', ended: endOf(child) };
+    child.stderr!.on('data', (text: Buffer) => {
+      rival.said += text;
+    });
+    return rival;
   }
 
   async kill(): Promise<void> {
@@ -179,14 +192,7 @@ export class TestGateway {
   }
 
   async #untilReady(): Promise<void> {
-    const deadline = Date.now() + 25_000;
-    while (Date.now() < deadline) {
-      const answer = await fetch(`http://127.0.0.1:${this.healthPort}/readyz`).catch(() => undefined);
-      await answer?.body?.cancel();
-      if (answer?.status === 200) return;
-      await sleep(25);
-    }
-    assert.fail('the server does not become ready');
+    await eventually('the server is ready', async () => await isReady(this.healthPort), 25_000);
   }
 
   /** A metric, whatever its labels. */
@@ -268,7 +274,31 @@ export class TestGateway {
   }
 }
 
+function spawnServer(settings: Readonly<Record<string, unknown>>, errors: 'inherit' | 'pipe'): ChildProcess {
+  const flags = Object.entries(settings).flatMap(([name, value]) => {
+    const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    if (value === undefined) return [];
+    const text = typeof value === 'boolean' ? (value ? 'yes' : 'no') : String(value);
+    return [`--${flag}=${text}`];
+  });
+  return spawn(process.execPath, [BIN, 'lwm2m-server', ...flags], {
+    stdio: ['ignore', 'inherit', errors, 'ipc'],
+    env: { ...process.env, ZEELOS_LOG_LEVEL: process.env.ZEELOS_LOG_LEVEL ?? 'silent' },
+  });
+}
+
+async function endOf(child: ChildProcess): Promise<number | string> {
+  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  return code ?? signal!;
+}
+
 export type Replies = Seen<AvroResponse>[];
+
+export async function isReady(healthPort: number): Promise<boolean> {
+  const answer = await fetch(`http://127.0.0.1:${healthPort}/readyz`).catch(() => undefined);
+  await answer?.body?.cancel();
+  return answer?.status === 200;
+}
 
 /** Resolves when the condition holds; fails with the description after the time. */
 export async function eventually(
