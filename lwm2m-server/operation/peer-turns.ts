@@ -77,6 +77,7 @@ async function waitForTurn(turns: Turns, options: Parameters<Request>[2]): Promi
       reject(error);
     },
   };
+  if (options?.signal?.aborted === true) throw new PlatformError('COAP_CANCELLED', 'the request was withdrawn');
   turns.waiting.add(waiting);
   const late = () => waiting.give(new PlatformError('COAP_TIMEOUT', 'too many requests were before it'));
   const withdrawn = () =>
