@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { promisify } from 'node:util';
 import { CoapEndpoint, type CoapNotification } from '../../lwm2m/coap/endpoint.ts';
 import { udpPeer } from '../../lwm2m/coap/transport.ts';
+import { freeUdpPort } from '../peers/free-port.ts';
 import { providePython } from '../peers/peers.ts';
 
 const LONG = Buffer.from(Array.from({ length: 5_000 }, (_, i) => 97 + (i % 26)));
@@ -56,12 +57,15 @@ describe('aiocoap', function () {
   });
 
   describe('as server', () => {
-    const port = 22_683;
+    let port: number;
     const notifications: CoapNotification[] = [];
+    let peer: ReturnType<typeof udpPeer>;
     let server: ChildProcess;
     let endpoint: CoapEndpoint;
 
     before(async () => {
+      port = await freeUdpPort();
+      peer = udpPeer('127.0.0.1', port);
       server = spawn(python, [SCRIPT, 'server', String(port)], { stdio: ['pipe', 'pipe', 'inherit'] });
       await once(server.stdout!, 'data');
       endpoint = await CoapEndpoint.open({
@@ -79,8 +83,6 @@ describe('aiocoap', function () {
       server.stdin!.end();
       await ended;
     });
-
-    const peer = udpPeer('127.0.0.1', port);
 
     it('sends a long response in blocks', async () => {
       assert.deepEqual((await endpoint.request(peer, { method: 'GET', path: ['long'] })).payload, LONG);

@@ -7,6 +7,7 @@ import { AWAKE_WINDOW_MS, type Bench, type LeshanPeer } from './bench.ts';
 import { queueModeTests, registrationTests, transferTests } from './leshan-life.ts';
 import { compositeTests, observeTests, sendTests } from './leshan-reporting.ts';
 import { instanceTests, readTests, writeTests } from './leshan-values.ts';
+import { closesWith } from './matrix.ts';
 import { Operator } from './operator.ts';
 
 const MODELS = join(import.meta.dirname, 'models');
@@ -49,8 +50,5 @@ export function leshanSuite(peer: LeshanPeer): void {
     queueModeTests(bench);
   });
 
-  // In a suite of its own at the end: mocha runs the tests of a suite before its inner suites.
-  describe('docs/interop.md', () => {
-    it('says what was seen here', () => peer.matrix.close());
-  });
+  closesWith(peer.matrix);
 }

@@ -94,32 +94,48 @@ export class Matrix {
     }
     for (const note of this.#notes) lines.push(`- ${note}`);
     if (this.#notes.length > 0) lines.push('');
-    return lines.join('\n');
+    return lines.join('\n').trimEnd();
   }
 
   /** Puts what was seen into docs/interop.md, and fails when something else stood there. */
   close(): void {
-    const parts = readParts();
-    const before = parts.get(this.#peer.id);
-    const now = this.#section();
-    parts.set(this.#peer.id, now);
-    if (before !== now) writeParts(parts);
-    assert.ok(now === before, 'docs/interop.md said something else; it was written anew: look at the difference');
+    const before = existsSync(PAGE) ? readFileSync(PAGE, 'utf8') : '';
+    const parts = partsOf(before);
+    parts.set(this.#peer.id, this.#section());
+    const now = pageOf(parts);
+    if (before !== now) writeFileSync(PAGE, now);
+    assert.ok(before === now, 'docs/interop.md said something else; it was written anew: look at the difference');
   }
+}
+
+/**
+ * The last tests of a peer: its part of the page. To be called at the end of its outermost suite; an inner suite, because mocha runs the
+ * tests of a suite before its inner suites. After a failure the page is left as it is.
+ */
+export function closesWith(matrix: Matrix): void {
+  let failures = 0;
+  afterEach(function () {
+    if (this.currentTest?.state === 'failed') failures += 1;
+  });
+  describe('docs/interop.md', () => {
+    it('says what was seen here', () => {
+      assert.equal(failures, 0, 'not everything was seen');
+      matrix.close();
+    });
+  });
 }
 
 const MARK = /^<!-- peer: ([\w.-]+) -->\n/m;
 
-function readParts(): Map<string, string> {
-  if (!existsSync(PAGE)) return new Map();
-  const [, ...pieces] = readFileSync(PAGE, 'utf8').split(MARK);
+function partsOf(page: string): Map<string, string> {
+  const [, ...pieces] = page.split(MARK);
   const parts = new Map<string, string>();
-  for (let i = 0; i < pieces.length; i += 2) parts.set(pieces[i]!, pieces[i + 1]!.replace(/\n$/, ''));
+  for (let i = 0; i < pieces.length; i += 2) parts.set(pieces[i]!, pieces[i + 1]!.trimEnd());
   return parts;
 }
 
-function writeParts(parts: ReadonlyMap<string, string>): void {
+function pageOf(parts: ReadonlyMap<string, string>): string {
   const ordered = [...parts].sort(([a], [b]) => (a < b ? -1 : 1));
-  const text = ordered.map(([id, section]) => `<!-- peer: ${id} -->\n${section}\n`).join('');
-  writeFileSync(PAGE, `${INTRODUCTION}${text}`.replace(/\n+$/, '\n'));
+  const text = ordered.map(([id, section]) => `<!-- peer: ${id} -->\n${section}\n`).join('\n');
+  return `${INTRODUCTION}${text}`;
 }

@@ -6,6 +6,7 @@
  */
 import { join } from 'node:path';
 import { type Fastavro, FastavroJudge } from './fastavro.ts';
+import { freeUdpPort } from './free-port.ts';
 import { type Peer, type PeerOptions, startPeer, untilUp } from './peer-process.ts';
 import { provideLeshanDevice, providePython } from './provision.ts';
 
@@ -71,6 +72,15 @@ export async function startAiocoapDevice(o: AiocoapDeviceOptions): Promise<Peer>
     [...args({ ...required, ...settings }), ...flags],
     o,
   );
+  await untilUp(peer, 'listening', START_TIMEOUT_MS);
+  return peer;
+}
+
+/** A device of LwM2M 1.1 on aiocoap and cbor2, under remote control (device11.py says how). It registers when told. */
+export async function startAiocoapDevice11(o: { readonly server: string; readonly endpoint: string }): Promise<Peer> {
+  const script = join(HERE, 'aiocoap-device/device11.py');
+  const port = String(await freeUdpPort());
+  const peer = await startPeer('aiocoap-1.1', await providePython(), [script, o.server, o.endpoint, port]);
   await untilUp(peer, 'listening', START_TIMEOUT_MS);
   return peer;
 }
