@@ -16,6 +16,9 @@ export interface RegistrationJson {
   readonly objectLinks: readonly LinkJson[];
   readonly secure: boolean;
   readonly additionalRegistrationAttributes: Readonly<Record<string, string>>;
+  /** Ours, only of devices behind an LwM2M gateway. */
+  readonly gateway?: string;
+  readonly prefix?: string;
   /** Only of devices in queue mode. */
   readonly sleeping?: boolean;
 }
@@ -36,7 +39,7 @@ export interface DeviceState {
 }
 
 export function registrationJson(registration: Registration, state: DeviceState): RegistrationJson {
-  const { smsNumber } = registration;
+  const { smsNumber, behind } = registration;
   const sleeping = state.sleeping(registration);
   return {
     endpoint: registration.endpointName,
@@ -52,6 +55,7 @@ export function registrationJson(registration: Registration, state: DeviceState)
     objectLinks: linksJson(registration.links),
     secure: state.secure(registration),
     additionalRegistrationAttributes: registration.attributes ?? {},
+    ...(behind === undefined ? {} : { gateway: behind.gatewayName, prefix: behind.prefix }),
     ...(sleeping === undefined ? {} : { sleeping }),
   };
 }

@@ -3,7 +3,7 @@ import type { RestContext } from '../context.ts';
 import { linksJson } from '../legacy/registration-json.ts';
 
 export function deviceJson(registration: Registration, { state }: RestContext) {
-  const { smsNumber } = registration;
+  const { smsNumber, behind } = registration;
   const sleeping = state.sleeping(registration);
   const awakeUntilMs = state.awakeUntilMs(registration);
   return {
@@ -23,6 +23,9 @@ export function deviceJson(registration: Registration, { state }: RestContext) {
     awake: sleeping !== true,
     ...(awakeUntilMs === undefined ? {} : { awakeUntil: iso(awakeUntilMs) }),
     attributes: registration.attributes ?? {},
+    ...(behind === undefined
+      ? {}
+      : { behind: { gateway: behind.gatewayName, prefix: behind.prefix, deviceId: behind.deviceId } }),
   };
 }
 

@@ -14,6 +14,7 @@ const listQuery = z.object({
   prefix: z.string().max(255).optional().describe('only endpoint names that begin so'),
   object: z.coerce.number().int().min(0).max(65_534).optional().describe('only devices that announce this object'),
   queueMode: z.enum(['true', 'false']).optional(),
+  gateway: endpointName.optional().describe('only devices behind this LwM2M gateway'),
 });
 type Filter = z.output<typeof listQuery>;
 
@@ -69,7 +70,8 @@ function keepFirst(first: Registration[], next: Registration, most: number): voi
   if (first.length > most) first.pop();
 }
 
-function matches(registration: Registration, { prefix, object, queueMode }: Filter): boolean {
+function matches(registration: Registration, { prefix, object, queueMode, gateway }: Filter): boolean {
+  if (gateway !== undefined && registration.behind?.gatewayName !== gateway) return false;
   if (prefix !== undefined && !registration.endpointName.startsWith(prefix)) return false;
   if (queueMode !== undefined && registration.queueMode !== (queueMode === 'true')) return false;
   return object === undefined || registration.instances.has(object);

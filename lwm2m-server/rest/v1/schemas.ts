@@ -90,6 +90,12 @@ export const deviceSchema = named(
     awake: z.boolean(),
     awakeUntil: dateTime.optional().describe('of a device in queue mode that listens now'),
     attributes: z.record(z.string(), z.string()),
+    behind: z
+      .object({ gateway: z.string(), prefix: z.string(), deviceId: z.string() })
+      .optional()
+      .describe(
+        'of a device behind an LwM2M gateway (object 25): the endpoint name of that, and what it says of the device',
+      ),
   }),
 );
 
