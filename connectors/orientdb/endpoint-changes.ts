@@ -41,6 +41,8 @@ export interface EndpointChanges {
   readonly fields: Partial<EndpointFields>;
   /** The announced instances, when a record names them: edges to others are stale. */
   readonly links: ObjectLinks | undefined;
+  /** The LwM2M gateway that it is behind. Its name begins with that one's, so it never changes. */
+  readonly gatewayName?: string | undefined;
 }
 
 export type Applied = EndpointChanges | SkipReason;
@@ -87,7 +89,8 @@ function applyNew(before: EndpointChanges | undefined, record: AvroRegistrationN
     attributes: record.attributes?.map ?? null,
     root: root === '' ? null : root,
   };
-  return changes(before, record.serverId, fields, objectLinksOf(record.links, root));
+  const made = changes(before, record.serverId, fields, objectLinksOf(record.links, root));
+  return { ...made, gatewayName: record.gatewayEp?.string };
 }
 
 /** An UPDATE of an endpoint that the graph has never seen makes it, with what the UPDATE says. */
@@ -145,5 +148,6 @@ function changes(
     },
     fields: { ...before?.fields, ...fields },
     links: links ?? before?.links,
+    gatewayName: before?.gatewayName,
   };
 }

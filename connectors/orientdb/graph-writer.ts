@@ -8,6 +8,8 @@ export interface StoredEndpoint {
   readonly rid: OrientRecordId;
   /** Servers with an edge to it; more than one only after a crash between two statements. */
   readonly servers: readonly { readonly rid: OrientRecordId; readonly name: string }[];
+  /** LwM2M gateways with an edge to it. */
+  readonly gateways: readonly string[];
 }
 
 const ENDPOINT_FIELDS = [
@@ -29,7 +31,8 @@ const ENDPOINT_FIELDS = [
 ] as const satisfies readonly (keyof EndpointFields)[];
 
 const FIND_ENDPOINTS = `SELECT @rid AS rid, name, regDate, regLastUpdate, root,
- in('hasEndpoint').@rid AS serverRids, in('hasEndpoint').name AS serverNames FROM Endpoints WHERE name IN :names`;
+ in('hasEndpoint').@rid AS serverRids, in('hasEndpoint').name AS serverNames,
+ in('hasChild').name AS gatewayNames FROM Endpoints WHERE name IN :names`;
 
 export async function findEndpoints(
   session: OrientSession,
@@ -45,6 +48,7 @@ function storedEndpoint(row: OrientRow): StoredEndpoint {
   return {
     rid: row.rid as OrientRecordId,
     servers: rids.map((rid, index) => ({ rid, name: names[index]! })),
+    gateways: (row.gatewayNames ?? []) as readonly string[],
     known: {
       serverId: names[0],
       regDate: (row.regDate ?? undefined) as number | undefined,
@@ -72,6 +76,7 @@ export async function writeEndpoints(session: OrientSession, pending: readonly P
     placed.flatMap((one) => serverEdges(one, servers)),
     ([sql, params]) => session.command(sql, params),
   );
+  await writeChildEdges(session, placed);
   await writeObjectEdges(session, placed);
 }
 
@@ -107,6 +112,20 @@ function serverEdges({ changes, stored, rid }: Placed, servers: ReadonlyMap<stri
       { server: servers.get(wanted)!, endpoint: rid },
     ]);
   return statements;
+}
+
+/** From the gateway to the device behind it; the gateway's own records may be yet to come. */
+async function writeChildEdges(session: OrientSession, placed: readonly Placed[]): Promise<void> {
+  const missing = placed.flatMap(({ changes: { gatewayName }, stored, rid }) =>
+    gatewayName === undefined || stored?.gateways.includes(gatewayName) === true ? [] : [{ gatewayName, rid }],
+  );
+  const gateways = await ensureNamed(session, ENDPOINTS, distinct(missing.map(({ gatewayName }) => gatewayName)));
+  await inFlight(missing, ({ gatewayName, rid }) =>
+    session.command('CREATE EDGE hasChild FROM :gateway TO :child', {
+      gateway: gateways.get(gatewayName)!,
+      child: rid,
+    }),
+  );
 }
 
 async function writeObjectEdges(session: OrientSession, placed: readonly Placed[]): Promise<void> {
@@ -169,6 +188,11 @@ function objectIdOf(instance: string): number {
 const SERVERS = {
   find: 'SELECT @rid AS rid, name AS key FROM Servers WHERE name IN :keys',
   make: 'UPDATE Servers SET name = :key UPSERT RETURN AFTER @rid WHERE name = :key',
+  params: (key: string): OrientMap => ({ key }),
+};
+const ENDPOINTS = {
+  find: 'SELECT @rid AS rid, name AS key FROM Endpoints WHERE name IN :keys',
+  make: 'UPDATE Endpoints SET name = :key UPSERT RETURN AFTER @rid WHERE name = :key',
   params: (key: string): OrientMap => ({ key }),
 };
 const OBJECTS = {

@@ -1,6 +1,6 @@
 import type { OrientSession } from './session.ts';
 
-/** The graph of the original, with its names; `Endpoints.root` is ours. Types by property. */
+/** The graph of the original, with its names; `Endpoints.root` and `hasChild` are ours. Types by property. */
 const VERTEX_CLASSES = {
   Servers: { name: 'STRING' },
   Endpoints: {
@@ -37,6 +37,8 @@ const VERTEX_CLASSES = {
 
 const EDGE_CLASSES = {
   hasEndpoint: { out: 'LINK', in: 'LINK' },
+  /** Ours: from an LwM2M gateway to a device behind it. */
+  hasChild: { out: 'LINK', in: 'LINK' },
   hasObject: { out: 'LINK', in: 'LINK', instance: 'INTEGER' },
   hasResource: { out: 'LINK', in: 'LINK' },
 } as const;
@@ -47,6 +49,7 @@ const UNIQUE = [
   ['Endpoints', 'name'],
   ['Objects', 'id'],
   ['hasEndpoint', 'out', 'in'],
+  ['hasChild', 'out', 'in'],
   ['hasObject', 'out', 'in', 'instance'],
   ['hasResource', 'out', 'in'],
 ] as const;

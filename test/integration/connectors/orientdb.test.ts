@@ -184,6 +184,7 @@ describe('registrations as a graph', () => {
       'Endpoints.name',
       'Objects.id',
       'hasEndpoint.out_in',
+      'hasChild.out_in',
       'hasObject.out_in_instance',
       'hasResource.out_in',
     ])
@@ -226,6 +227,22 @@ describe('registrations as a graph', () => {
     });
     assert.deepEqual(await graph.objectsOf('one'), ['1/0', '3/0']);
     assert.equal((await graph.query('SELECT name FROM Objects WHERE id = 1'))[0]?.name, 'Object 1');
+  });
+
+  it('has an edge from an LwM2M gateway to each device behind it, once, whichever comes first', async () => {
+    const behind = (prefix: string) => ({
+      gatewayEp: { string: 'site' },
+      prefix: { string: prefix },
+      root: `/${prefix}`,
+      links: links(`/${prefix}/3/0`),
+    });
+    await write(newRecord('gw', 'site/a', behind('d01')));
+    await write(newRecord('gw', 'site'), newRecord('gw', 'site/b', behind('d02')));
+    await write(newRecord('gw', 'site/a', behind('d01')), newRecord('gw', 'site/b', behind('d02')));
+    const rows = await graph.query("SELECT in.name AS child FROM hasChild WHERE out.name = 'site'");
+    assert.deepEqual(rows.map(({ child }) => child).sort(), ['site/a', 'site/b']);
+    assert.deepEqual(await graph.objectsOf('site/b'), ['3/0']);
+    assert.deepEqual((await graph.endpoint('site'))?.servers, ['gw']);
   });
 
   it('touches only what an update gives, and adds and removes object edges', async () => {
