@@ -18,7 +18,7 @@ const URI_QUERY = 15;
 const MOST_RESIDENT_BYTES = 250 * 2 ** 20;
 
 /** How long Kafka is away: the run before a release sets minutes. */
-const OUTAGE_MS = Number(process.env.ZEELOS_TEST_OUTAGE_SECONDS ?? 15) * 1_000;
+const OUTAGE_MS = Number(process.env.TEST_OUTAGE_SECONDS ?? 15) * 1_000;
 
 describe('lwm2m-server and a Kafka in trouble', function () {
   this.timeout(120_000 + 2 * OUTAGE_MS);
