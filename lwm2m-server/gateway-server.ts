@@ -202,7 +202,7 @@ export class GatewayServer {
           onUpdated(registration);
           this.children.carryOver(registration);
           for (const child of this.children.of(registration)) this.#heardOf(child, 'updated');
-          this.children.look(registration);
+          this.children.look(registration, true);
         },
         onMoved: (registration, from) => {
           this.children.carryOver(registration);
@@ -299,6 +299,9 @@ export class GatewayServer {
       if (registration.behind === undefined)
         this.presence.heardBefore(registration, this.#o.now() - registration.lastUpdateAtMs);
     }
+    // Where a gateway is, so are its children, whatever was recorded of them last.
+    for (const registration of state.registrations)
+      if (registration.behind === undefined) this.children.carryOver(registration);
     for (const entry of state.observations) this.#restoreObservation(entry);
   }
 

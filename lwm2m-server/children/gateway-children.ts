@@ -31,6 +31,9 @@ const AT_ONCE = 32;
 /** A gateway is not asked again before so long: one that changes all the time costs one reading in that time. */
 const LOOK_GAP_MS = 5_000;
 
+/** A gateway that merely says that it is still there is asked that seldom: it tells of changes by other ways too. */
+const REFRESH_GAP_MS = 60_000;
+
 /** How long a look waits that Kafka kept from being recorded. */
 const RETRY_MS = 30_000;
 
@@ -70,6 +73,8 @@ export class GatewayChildren {
   readonly #rounds: PacedRounds;
   /** By registration id of the gateway, so bounded by the registrations: when it was asked last, and when it is to be asked again. */
   readonly #lookedAtMs = new Map<string, number>();
+  /** What it announced at the last look that came to its end. */
+  readonly #seen = new Map<string, string>();
   readonly #dueMs = new Map<string, number>();
   readonly #busy = new Set<string>();
   readonly #leftOut = new Map<string, AnnouncedChildren['leftOut']>();
@@ -89,13 +94,21 @@ export class GatewayChildren {
   }
 
   /** Sees to it that the children are what object 25 says: soon, when the gateway was asked a moment ago. */
-  look(gateway: Registration): void {
+  look(gateway: Registration, isRefresh = false): void {
     const { registrationId, behind, instances } = gateway;
     if (behind !== undefined) return;
     if (!instances.has(GATEWAY_OBJECT) && !this.#o.registrations.hasChildren(registrationId)) return;
+    if (isRefresh && this.#isUpToDate(gateway)) return;
     const dueMs = (this.#lookedAtMs.get(registrationId) ?? Number.NEGATIVE_INFINITY) + LOOK_GAP_MS;
     if (dueMs <= this.#o.elapsed() && !this.#busy.has(registrationId)) this.#rounds.add(registrationId);
     else if (!this.#dueMs.has(registrationId)) this.#dueMs.set(registrationId, dueMs);
+  }
+
+  #isUpToDate({ registrationId, linkText }: Registration): boolean {
+    const lookedAtMs = this.#lookedAtMs.get(registrationId) ?? Number.NEGATIVE_INFINITY;
+    if (this.#seen.get(registrationId) !== linkText || lookedAtMs + REFRESH_GAP_MS <= this.#o.elapsed()) return false;
+    const children = this.#changed.size === 0 ? [] : this.#o.registrations.childrenOf(registrationId);
+    return !children.some((child) => this.#changed.has(child.registrationId));
   }
 
   of({ registrationId }: Registration): Registration[] {
@@ -119,7 +132,8 @@ export class GatewayChildren {
 
   /** The gateway is gone, or registered anew: its children end as it did. */
   endAllOf(gateway: Registration, end: RegistrationEnd): void {
-    for (const known of [this.#lookedAtMs, this.#dueMs, this.#leftOut]) known.delete(gateway.registrationId);
+    for (const known of [this.#lookedAtMs, this.#seen, this.#dueMs, this.#leftOut])
+      known.delete(gateway.registrationId);
     for (const child of this.#o.registrations.childrenOf(gateway.registrationId)) this.#end(child, end);
     this.#recordEnds();
   }
@@ -135,13 +149,12 @@ export class GatewayChildren {
     }
   }
 
-  /** Restored children have the address of their gateway; those without one end. Gateways that were not asked yet are. */
+  /** Restored children without a gateway end. Gateways that were not asked yet are. */
   restored(): void {
     const { registrations } = this.#o;
     for (const registration of [...registrations.all()]) {
       const { behind } = registration;
       if (behind === undefined) {
-        this.carryOver(registration);
         if (!registrations.hasChildren(registration.registrationId)) this.look(registration);
       } else if (registrations.byId(behind.gatewayRegistrationId) === undefined) {
         this.#end(registration, 'deregistered');
@@ -156,10 +169,13 @@ export class GatewayChildren {
     if (gateway === undefined || !presence.isAwake(gateway)) return;
     this.#busy.add(registrationId);
     this.#lookedAtMs.set(registrationId, this.#o.elapsed());
+    this.#seen.delete(registrationId);
     try {
       const asks = gateway.instances.has(GATEWAY_OBJECT);
       const announced = asks ? announcedChildren(await object.read(gateway), gateway) : NOBODY;
-      if (this.#current(registrationId) !== undefined) await this.#becomes(registrationId, announced);
+      if (this.#current(registrationId) === undefined) return;
+      await this.#becomes(registrationId, announced);
+      this.#seen.set(registrationId, gateway.linkText);
     } catch (error) {
       if (this.#o.signal.aborted) return;
       const kafka = hasCode(error, 'KAFKA_UNAVAILABLE') || hasCode(error, 'KAFKA_BACKLOG_FULL');
@@ -169,7 +185,8 @@ export class GatewayChildren {
         log.warn({ endpoint: gateway.endpointName, reason: messageOf(error) }, 'object 25 of a gateway cannot be read');
     } finally {
       this.#busy.delete(registrationId);
-      if (registrations.byId(registrationId) === undefined) this.#lookedAtMs.delete(registrationId);
+      if (registrations.byId(registrationId) === undefined)
+        for (const known of [this.#lookedAtMs, this.#seen, this.#dueMs]) known.delete(registrationId);
     }
   }
 

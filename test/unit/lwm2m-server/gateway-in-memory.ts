@@ -71,6 +71,8 @@ export class MemoryGateway {
   nowMs: number;
   elapsedMs = 0;
   backlog = 0;
+  /** As when the backlog is full: nothing can be appended. */
+  refuses = false;
   failingForMs = 0;
   #waiting: (() => void)[] | undefined;
   readonly #stopping = new AbortController();
@@ -116,6 +118,7 @@ export class MemoryGateway {
   }
 
   #take(records: readonly OutgoingRecord[], onCommitted?: OnCommitted): void {
+    if (this.refuses) throw new PlatformError('KAFKA_BACKLOG_FULL', 'no room');
     const commit = () => {
       this.committed.push(...records);
       onCommitted?.();

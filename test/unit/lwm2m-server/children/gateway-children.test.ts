@@ -8,6 +8,7 @@ const PLAIN = '</>;rt="oma.lwm2m";ct="110 112",</3/0>';
 const HERE = udpPeer('127.0.0.1', 5000);
 const ELSEWHERE = udpPeer('127.0.0.1', 6000);
 const GAP_MS = 5_000;
+const REFRESH_GAP_MS = 60_000;
 
 type Instance = readonly [id: number, deviceId: string, prefix: string, objects?: string];
 
@@ -49,7 +50,7 @@ describe('lwm2m-server/children/gateway-children', () => {
   const toldBy = (gateway: MemoryGateway) =>
     gateway.registrationRecords.map(({ kind, body }) => `${kind} ${Object.values(body)[0]!.ep}`);
   async function update(gateway: MemoryGateway, id: string, more: Parameters<MemoryGateway['request']>[2] = {}) {
-    gateway.elapsedMs += GAP_MS;
+    gateway.elapsedMs += REFRESH_GAP_MS;
     assert.equal((await gateway.request('POST', ['rd', id], more)).code, '2.04');
     await settled();
   }
@@ -122,6 +123,51 @@ describe('lwm2m-server/children/gateway-children', () => {
     assert.ok(gateway.server.observations.byPath('gw/urn:dev:5', '/3303/0/5700'));
     await update(gateway, id);
     assert.equal(toldBy(gateway).length, before + 5);
+  });
+
+  it('looks at once after an update that announces something else, seldom after one that says nothing new', async () => {
+    const gateway = start();
+    const id = await register(gateway);
+    const readings = () =>
+      gateway.asked.filter(({ path, observe }) => path[0] === '25' && observe === undefined).length;
+    gateway.elapsedMs += GAP_MS;
+    for (let count = 0; count < 5; count++) await gateway.request('POST', ['rd', id]);
+    await settled();
+    assert.equal(readings(), 1);
+    await gateway.request('POST', ['rd', id], { body: `${GATEWAY},</25/2>` });
+    await settled();
+    assert.equal(readings(), 2);
+    gateway.elapsedMs += GAP_MS;
+    await gateway.request('POST', ['rd', id], { peer: ELSEWHERE });
+    await settled();
+    assert.equal(readings(), 3);
+  });
+
+  it('records the end of a child when Kafka takes it, and takes no child in before', async () => {
+    const gateway = start();
+    const id = await register(gateway);
+    behind = [[5, 'urn:dev:5', 'd05']];
+    const before = toldBy(gateway).length;
+    gateway.answer = async ({ observe }: Asked) => {
+      gateway.refuses = true;
+      const payload = Buffer.from(JSON.stringify(records(behind)));
+      return { code: '2.05', contentFormat: SENML_JSON, payload, ...(observe === undefined ? {} : { observe: 1 }) };
+    };
+    await update(gateway, id);
+    assert.deepEqual([toldBy(gateway).slice(before), namesOf(gateway)], [['UPDATE gw'], ['gw']]);
+    gateway.refuses = false;
+    gateway.server.tick();
+    await settled();
+    assert.deepEqual(toldBy(gateway).slice(before + 1), ['DELETE gw/urn:dev:1', 'DELETE gw/urn:dev:2']);
+    play(gateway);
+    gateway.elapsedMs += GAP_MS;
+    gateway.server.tick();
+    await settled();
+    assert.deepEqual(toldBy(gateway).at(-1), 'NEW gw/urn:dev:5');
+    assert.deepEqual([...gateway.state.keys()].filter((key) => key.startsWith('registration')).sort(), [
+      'registration/gw',
+      'registration/gw/urn:dev:5',
+    ]);
   });
 
   it('looks again when a notification of object 25 comes, at most once in a while', async () => {
