@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { hasCode } from '../../common/errors.ts';
 import type { Lwm2mNode, ObjectInstance } from '../../lwm2m/content/node.ts';
 import { formatLinkFormat, parseLinkFormat, type WebLink } from '../../lwm2m/link-format.ts';
 import { namePrefix } from '../operation/node-paths.ts';
@@ -108,7 +109,8 @@ function linksOf(text: string, prefix: string, gateway: Gateway): string | undef
       return /^\/\d{1,5}(?:\/\d{1,5})?\/?$/.test(path) ? [{ ...link, url: roots[0] + path }] : [];
     });
     return formatLinkFormat([rootLink(prefix, root?.attributes.ct ?? undefined, gateway), ...links]);
-  } catch {
+  } catch (error) {
+    if (!hasCode(error, 'LWM2M_LINK_FORMAT')) throw error;
     return undefined;
   }
 }

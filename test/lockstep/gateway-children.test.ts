@@ -43,7 +43,7 @@ describe('Devices behind an LwM2M gateway, datagram by datagram', function () {
   let childToken = '';
 
   before(async () => {
-    gateway = await TestGateway.create(await useEdge(), { requestTimeoutMs: 4_000 });
+    gateway = await TestGateway.create(await useEdge(), { requestTimeoutMs: 4_000, rest: true });
     await gateway.spawn();
     seen = await gateway.follow<AvroResponseObserve>('observations');
     replies = await gateway.follow<AvroResponse>('replies');
@@ -142,6 +142,31 @@ describe('Devices behind an LwM2M gateway, datagram by datagram', function () {
     const bad = await replyTo(await command('site', 'read', '/d09/3/0/9'));
     assert.equal(bad.rep.code, 'BAD_REQUEST');
     await device.expectSilence();
+  });
+
+  it('REST finds a child by its name and by its gateway, and reads below a prefix', async () => {
+    const rest = `http://127.0.0.1:${gateway.restPort}/api`;
+    const get = async (path: string) => JSON.parse(await (await fetch(`${rest}/${path}`)).text());
+    const child = await get(`clients/${encodeURIComponent(SECOND)}`);
+    assert.deepEqual([child.endpoint, child.gateway, child.prefix, child.rootPath], [SECOND, 'site', 'd02', '/d02']);
+    const { devices } = await get('v1/devices?gateway=site');
+    assert.deepEqual(
+      devices.map(({ endpoint, behind }: { endpoint: string; behind: unknown }) => [endpoint, behind]),
+      [
+        [FIRST, { gateway: 'site', prefix: 'd01', deviceId: 'urn:dev:1' }],
+        [SECOND, { gateway: 'site', prefix: 'd02', deviceId: 'urn:dev:2' }],
+      ],
+    );
+    for (const [path, uri] of [
+      ['clients/site/d02/3/0/9', 'd02/3/0/9'],
+      [`clients/${encodeURIComponent(FIRST)}/3/0/9`, 'd01/3/0/9'],
+    ] as const) {
+      const reading = get(path);
+      const request = await device.receive(4_000);
+      assert.equal(pathOf(request), uri);
+      answer(request, [{ n: `/${uri}`, v: 42 }]);
+      assert.equal((await reading).content.value, 42);
+    }
   });
 
   it('a composite read goes to the root of the gateway, with the prefix in each name', async () => {

@@ -78,8 +78,12 @@ function registrationOf({ registrations }: RestContext, request: FastifyRequest)
 }
 
 async function operate(context: RestContext, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const registration = registrationOf(context, request);
-  const wanted = legacyRequest(request);
+  const asked = registrationOf(context, request);
+  const segments = rawSegments(request.raw.url ?? '', PREFIX_SEGMENTS);
+  // A path of a gateway may begin with the prefix of a device behind it.
+  const child = context.registrations.childByPrefix(asked.registrationId, segments[0] ?? '');
+  const registration = child ?? asked;
+  const wanted = legacyRequest(request, child === undefined ? segments : segments.slice(1));
   const payload = legacyPayload(wanted, registrationModels(context.models, registration));
   const { endpointName } = registration;
   if (context.state.sleeping(registration) === true)
@@ -96,9 +100,8 @@ async function operate(context: RestContext, request: FastifyRequest, reply: Fas
   return reply.type(JSON_TYPE).send(JSON.stringify(operationJson(answered.rep)));
 }
 
-function legacyRequest(request: FastifyRequest): LegacyRequest {
+function legacyRequest(request: FastifyRequest, segments: readonly string[]): LegacyRequest {
   const method = request.method as LegacyRequest['method'];
-  const segments = rawSegments(request.raw.url ?? '', PREFIX_SEGMENTS);
   const verb = verbOf(method, segments.at(-1));
   const path = lwm2mPath(verb === undefined ? segments : segments.slice(0, -1));
   const { format } = request.query as Record<string, unknown>;
