@@ -9,15 +9,8 @@ import { type CoapCounter, createCounters } from './counters.ts';
 import { Exchanges } from './exchanges.ts';
 import { IdleTransfers } from './idle-transfers.ts';
 import { type CoapLimits, checkedLimits } from './limits.ts';
-import {
-  type CoapMessage,
-  emptyConfirmable,
-  type FrameFault,
-  fingerprintOf,
-  messageIdOf,
-  messageTypeOf,
-  readMessage,
-} from './message.ts';
+import { emptyConfirmable } from './message.ts';
+import { MessageDispatch } from './message-dispatch.ts';
 import { type CoapNotification, NotificationReceiver } from './notification-receiver.ts';
 import { Notifier, type NotifyOutcome, type OutgoingNotification } from './notifier.ts';
 import { type PeerState, PeerTable } from './peer-state.ts';
@@ -63,16 +56,6 @@ export interface CoapEndpointOptions {
   readonly log?: Log | undefined;
 }
 
-/** Each reason to drop a datagram unread has a counter of its own. */
-const MALFORMED = {
-  header: 'malformedHeader',
-  empty: 'malformedEmpty',
-  code: 'malformedCode',
-  token: 'malformedToken',
-  options: 'malformedOptions',
-  payload: 'malformedPayload',
-} as const satisfies Record<FrameFault, CoapCounter>;
-
 const LONGEST_TICK_MS = 50;
 const TICKS_PER_ACK_TIMEOUT = 20;
 
@@ -94,7 +77,7 @@ export class CoapEndpoint {
   readonly #assemblies: IdleTransfers<Assembly>;
   readonly #bodies: IdleTransfers<KeptBody>;
   readonly #client: RequestClient;
-  readonly #server: RequestServer;
+  readonly #dispatch: MessageDispatch;
   readonly #receiver: NotificationReceiver;
   readonly #notifier: Notifier;
   #transport: Transport | undefined;
@@ -127,7 +110,7 @@ export class CoapEndpoint {
     const client = new RequestClient({ limits, exchanges, slots, now, randomBytes });
     const proof = new AddressProof(randomBytes, now);
     const replies = new ReplySender({ limits, counters, memory, sender, wheel, proof, send });
-    this.#server = new RequestServer({
+    const server = new RequestServer({
       limits,
       counters,
       memory,
@@ -151,6 +134,12 @@ export class CoapEndpoint {
       send,
     });
     this.#notifier = new Notifier({ limits, peers, sender, bodies, wheel, send });
+    this.#dispatch = new MessageDispatch({
+      ...{ counters, wheel, peers, sender, exchanges, server },
+      receiver: this.#receiver,
+      notifier: this.#notifier,
+      onNotificationReset: (peer, token) => options.onNotificationReset?.(peer, token),
+    });
     this.#now = now;
     this.#wheel = wheel;
     this.#memory = memory;
@@ -316,106 +305,7 @@ export class CoapEndpoint {
     count(this.messages.in, datagram);
     if (this.watch !== undefined) this.#show('in', datagram, peer);
     if (this.#closed) return;
-    const message = readMessage(datagram);
-    if (typeof message === 'string') {
-      this.#onMalformed(message, datagram, peer);
-      return;
-    }
-    if (message.type === 'ACK') this.#onAcknowledgement(message, peer);
-    else if (message.type === 'RST') this.#onReset(message, peer);
-    else if (message.code === '0.00') this.#onEmpty(message, peer);
-    else this.#onContent(message, datagram, peer);
-  }
-
-  /** What cannot be read is dropped; a confirmable message with a format error is rejected, RFC 7252 §4.2. */
-  #onMalformed(fault: FrameFault, datagram: Buffer, peer: Peer): void {
-    this.#counters.malformed++;
-    this.#counters[MALFORMED[fault]]++;
-    if (fault === 'header' || messageTypeOf(datagram) !== 'CON') return;
-    this.#receiver.sendReset(messageIdOf(datagram), peer);
-  }
-
-  /** Ping: an empty confirmable message is answered with a Reset, RFC 7252 §4.3; a non-confirmable one has no meaning. */
-  #onEmpty(message: CoapMessage, peer: Peer): void {
-    if (message.type !== 'CON') {
-      this.#counters.droppedUnknownMessages++;
-      return;
-    }
-    this.#counters.pingsIn++;
-    this.#receiver.sendReset(message.messageId, peer);
-  }
-
-  #onContent(message: CoapMessage, datagram: Buffer, peer: Peer): void {
-    const state = this.#peers.heard(peer, this.#wheel.nowMs);
-    if (state === undefined) this.#counters.droppedAtPeerLimit++;
-    else if (message.code.startsWith('0.')) this.#server.receive(state, message, datagram);
-    else this.#onResponse(state, message, datagram);
-  }
-
-  /** A response in a message of its own: separate, or a notification. */
-  #onResponse(state: PeerState, message: CoapMessage, datagram: Buffer): void {
-    const fingerprint = fingerprintOf(datagram);
-    if (this.#receiver.repeated(state, message, fingerprint)) return;
-    const { options } = message;
-    if (options.badCritical || options.badBlock) {
-      this.#receiver.settleNow(state, message, fingerprint, 'rejected');
-      this.#refuseResponse(state, message);
-      return;
-    }
-    const exchange = this.#exchanges.find(state, message.token);
-    if (exchange === undefined) {
-      this.#receiver.receive(state, message, fingerprint);
-      return;
-    }
-    this.#receiver.settleNow(state, message, fingerprint, 'acknowledged');
-    this.#counters.responsesIn++;
-    this.#exchanges.complete(exchange, message);
-  }
-
-  /** A critical option that we do not know forbids to use the response, RFC 7252 §5.4.1. */
-  #refuseResponse(state: PeerState, message: CoapMessage): void {
-    this.#counters.badCriticalOptions++;
-    const exchange = this.#exchanges.find(state, message.token);
-    if (exchange === undefined) return;
-    this.#exchanges.fail(exchange, new PlatformError('COAP_MALFORMED', 'the response has an unusable critical option'));
-  }
-
-  /** Empty, or with the response in it: that must match by message id and by token, RFC 7252 §5.3.2. */
-  #onAcknowledgement(message: CoapMessage, peer: Peer): void {
-    this.#counters.acknowledgementsIn++;
-    const state = this.#peers.heardIfKnown(peer);
-    const transmission = this.#sender.inFlight(state, message.messageId);
-    if (state === undefined || transmission === undefined) {
-      this.#counters.unmatchedAcknowledgements++;
-    } else if (message.code === '0.00') {
-      this.#sender.settle(transmission, 'acknowledged');
-    } else {
-      const exchange = this.#exchanges.find(state, message.token);
-      if (exchange?.transmission !== transmission) this.#counters.unmatchedResponses++;
-      else this.#onPiggybacked(state, message);
-    }
-  }
-
-  #onPiggybacked(state: PeerState, message: CoapMessage): void {
-    const { options } = message;
-    if (options.badCritical || options.badBlock || message.code.startsWith('0.')) {
-      this.#refuseResponse(state, message);
-      return;
-    }
-    this.#counters.responsesIn++;
-    const exchange = this.#exchanges.find(state, message.token);
-    if (exchange !== undefined) this.#exchanges.complete(exchange, message);
-  }
-
-  #onReset(message: CoapMessage, peer: Peer): void {
-    this.#counters.resetsIn++;
-    const state = this.#peers.heardIfKnown(peer);
-    const transmission = this.#sender.inFlight(state, message.messageId);
-    const token = this.#notifier.refusedToken(state, message.messageId);
-    if (message.code !== '0.00') this.#counters.droppedUnknownMessages++;
-    else if (transmission !== undefined) this.#sender.settle(transmission, 'reset');
-    else if (token !== undefined) this.#options.onNotificationReset?.(peer, token);
-    else this.#counters.unmatchedAcknowledgements++;
+    this.#dispatch.receive(datagram, peer);
   }
 }
 
