@@ -140,7 +140,8 @@ export class GatewayServer {
     this.#wishes = wishes;
     const values = new ValueRecords({ ...shared, events });
     const observe = new ObserveRequests({ ...shared, wishes, endpoint, models, outbox, values });
-    this.#send = new SendInterface({ ...shared, values });
+    const isLooking = (registration: Registration) => this.children.isLooking(registration);
+    this.#send = new SendInterface({ ...shared, values, isLooking });
     this.#files = options.firmware && new FileInterface(options.firmware, this.registrations);
     const onGatewayObject = (gateway: Registration) => this.children.look(gateway);
     this.#notifications = new Notifications({ ...shared, wishes, refusals, values, onGatewayObject });

@@ -77,6 +77,8 @@ export class GatewayChildren {
   readonly #seen = new Map<string, string>();
   readonly #dueMs = new Map<string, number>();
   readonly #busy = new Set<string>();
+  /** Those whose round runs or waits. */
+  readonly #asked = new Set<string>();
   readonly #leftOut = new Map<string, AnnouncedChildren['leftOut']>();
   /** Children that changed with their gateway and are not recorded so yet. */
   readonly #changed = new Map<string, RegistrationChange>();
@@ -85,7 +87,10 @@ export class GatewayChildren {
 
   constructor(options: GatewayChildrenOptions) {
     this.#o = options;
-    this.#rounds = new PacedRounds(AT_ONCE, (id) => this.#round(id));
+    this.#rounds = new PacedRounds(AT_ONCE, async (id) => {
+      await this.#round(id);
+      this.#asked.delete(id);
+    });
   }
 
   /** Gateways that wait to be asked. */
@@ -100,8 +105,18 @@ export class GatewayChildren {
     if (!instances.has(GATEWAY_OBJECT) && !this.#o.registrations.hasChildren(registrationId)) return;
     if (isRefresh && this.#isUpToDate(gateway)) return;
     const dueMs = (this.#lookedAtMs.get(registrationId) ?? Number.NEGATIVE_INFINITY) + LOOK_GAP_MS;
-    if (dueMs <= this.#o.elapsed() && !this.#busy.has(registrationId)) this.#rounds.add(registrationId);
+    if (dueMs <= this.#o.elapsed() && !this.#busy.has(registrationId)) this.#ask(registrationId);
     else if (!this.#dueMs.has(registrationId)) this.#dueMs.set(registrationId, dueMs);
+  }
+
+  /** True while its children may be others than are known. */
+  isLooking({ registrationId }: Registration): boolean {
+    return this.#asked.has(registrationId) || this.#dueMs.has(registrationId);
+  }
+
+  #ask(registrationId: string): void {
+    this.#asked.add(registrationId);
+    this.#rounds.add(registrationId);
   }
 
   #isUpToDate({ registrationId, linkText }: Registration): boolean {
@@ -145,7 +160,7 @@ export class GatewayChildren {
     for (const [registrationId, dueMs] of this.#dueMs) {
       if (dueMs > nowMs || this.#busy.has(registrationId)) continue;
       this.#dueMs.delete(registrationId);
-      this.#rounds.add(registrationId);
+      this.#ask(registrationId);
     }
   }
 

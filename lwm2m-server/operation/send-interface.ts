@@ -33,6 +33,8 @@ export interface SendInterfaceOptions {
   readonly values: ValueRecords;
   readonly models: ObjectModels;
   readonly counters: ServerCounters;
+  /** It is a gateway that is being asked which devices are behind it. */
+  readonly isLooking: (registration: Registration) => boolean;
   readonly log: Log;
   readonly now: () => number;
   /** Milliseconds of a clock that never steps. */
@@ -87,8 +89,9 @@ export class SendInterface {
     if (request.method !== 'POST') throw new Refusal('4.05', 'Send is a POST');
     const registration = this.#senderOf(request);
     if (this.#o.outbox.failingForMs() > PATIENCE_MS) return this.#shed(respond);
-    const records = this.#recordsOf(registration, request, this.#contentsOf(registration, request));
-    this.#commitThenAnswer(records, respond);
+    const contents = this.#contentsUnlessTooEarly(registration, request);
+    if (contents === undefined) return this.#shed(respond);
+    this.#commitThenAnswer(this.#recordsOf(registration, request, contents), respond);
   }
 
   /** A Send names no endpoint: the peer must be one, and only one. */
@@ -97,6 +100,19 @@ export class SendInterface {
     if (registration === undefined) throw new Refusal('4.04', 'not registered');
     if (second !== undefined) throw new Refusal('4.00', 'several endpoints are registered from this address');
     return registration;
+  }
+
+  /** Undefined when it cannot all be read and may be of devices that are not known yet: it is to be sent again. */
+  #contentsUnlessTooEarly(registration: Registration, request: CoapRequest): PrefixedContent[] | undefined {
+    const { isLooking } = this.#o;
+    try {
+      const contents = this.#contentsOf(registration, request);
+      const isWhole = contents.every(({ faults }) => faults.length === 0);
+      return isWhole || !isLooking(registration) ? contents : undefined;
+    } catch (error) {
+      if (error instanceof Refusal && isLooking(registration)) return undefined;
+      throw error;
+    }
   }
 
   #contentsOf(registration: Registration, request: CoapRequest): PrefixedContent[] {

@@ -158,10 +158,21 @@ export class MemoryGateway {
   async request(
     method: string,
     path: readonly string[],
-    more: { readonly query?: readonly string[]; readonly body?: string; readonly peer?: Peer } = {},
+    more: {
+      readonly query?: readonly string[];
+      readonly body?: string;
+      readonly peer?: Peer;
+      readonly contentFormat?: number;
+    } = {},
   ): Promise<ResponseToSend> {
-    const { query = [], body = '', peer = udpPeer('127.0.0.1', 5000) } = more;
-    const rest = { token: Buffer.from('a1'), payload: Buffer.from(body), confirmable: true, messageId: 1 };
+    const { query = [], body = '', peer = udpPeer('127.0.0.1', 5000), contentFormat } = more;
+    const rest = {
+      token: Buffer.from('a1'),
+      payload: Buffer.from(body),
+      confirmable: true,
+      messageId: 1,
+      contentFormat,
+    };
     return await new Promise((resolve) => this.server.onRequest({ method, path, query, peer, ...rest }, resolve));
   }
 

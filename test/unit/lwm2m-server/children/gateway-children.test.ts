@@ -170,6 +170,40 @@ describe('lwm2m-server/children/gateway-children', () => {
     ]);
   });
 
+  it('has a Send of a device that is not known yet sent again, while the gateway is being asked', async () => {
+    const gateway = start();
+    const { answer } = gateway;
+    let release = () => undefined as unknown;
+    gateway.answer = async (asked) => {
+      await new Promise((resolve) => {
+        release = () => resolve(undefined);
+      });
+      return await answer(asked);
+    };
+    await register(gateway);
+    const send = async (n: string) => {
+      const body = JSON.stringify([{ n, v: 20 }]);
+      return (await gateway.request('POST', ['dp'], { body, contentFormat: SENML_JSON })).code;
+    };
+    const both = ['/d02/3303/0/5700', '/3303/0/5700'];
+    assert.deepEqual(await Promise.all(both.map(send)), ['5.03', '2.04']);
+    gateway.answer = answer;
+    while (gateway.server.registrations.size < 3) {
+      release();
+      await settled();
+    }
+    assert.deepEqual(await Promise.all([...both, '/d09/3303/0/5700'].map(send)), ['2.04', '2.04', '4.00']);
+    const sent = gateway.observationRecords.filter(({ observationId }) => observationId === 'send');
+    assert.deepEqual(
+      sent.map(({ ep, path }) => [ep, path]),
+      [
+        ['gw', '/3303/0/5700'],
+        ['gw/urn:dev:2', '/3303/0/5700'],
+        ['gw', '/3303/0/5700'],
+      ],
+    );
+  });
+
   it('looks again when a notification of object 25 comes, at most once in a while', async () => {
     const gateway = start();
     await register(gateway);

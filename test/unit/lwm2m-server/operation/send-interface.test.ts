@@ -38,6 +38,7 @@ function server() {
     },
   } as unknown as Outbox;
   const send = new SendInterface({
+    isLooking: () => false,
     ...{ registrations, outbox, values, counters },
     models: coreObjectModels(),
     log: createLog('test', 'silent'),
