@@ -90,6 +90,10 @@ const NEW = {
   lastUp: REGISTERED_AT_MS + 1,
   queueMode: false,
   binding: null,
+  gatewayEp: null,
+  gatewayRegId: null,
+  prefix: null,
+  deviceId: null,
 } as const;
 const NEW_WITH_OPTIONS = { ...NEW, sms: { string: '+306912345678' }, attributes: { map: { 'x-site': 'roof', y: '' } } };
 const UPDATE = {
@@ -244,6 +248,18 @@ export const EXTENDED_SAMPLES = {
       kind: 'NEW',
       body: { [REG_NEW]: { ...NEW_WITH_OPTIONS, queueMode: true, binding: { string: 'UT' } } },
     },
+    'NEW behind a gateway': {
+      kind: 'NEW',
+      body: {
+        [REG_NEW]: {
+          ...NEW_WITH_OPTIONS,
+          gatewayEp: { string: 'site' },
+          gatewayRegId: { string: 'bZ19' },
+          prefix: { string: 'd02' },
+          deviceId: { string: 'urn:dev:2' },
+        },
+      },
+    },
     'UPDATE to queue mode over TCP': {
       kind: 'UPDATE',
       body: { [REG_UPDATE]: { ...UPDATE_WITH_OPTIONS, queueMode: { boolean: true }, binding: { string: 'UT' } } },
@@ -320,7 +336,14 @@ export const AVRO_SAMPLES: { readonly [N in TopicRecord]: Samples<N> } = {
  */
 export const EXTENSION_FIELDS: { readonly [N in TopicRecord]: readonly string[] } = {
   'io.zeelos.leshan.avro.AvroKey': [],
-  'io.zeelos.leshan.avro.registration.AvroRegistrationResponse': ['queueMode', 'binding'],
+  'io.zeelos.leshan.avro.registration.AvroRegistrationResponse': [
+    'queueMode',
+    'binding',
+    'gatewayEp',
+    'gatewayRegId',
+    'prefix',
+    'deviceId',
+  ],
   'io.zeelos.leshan.avro.request.AvroRequest': ['expiresAt', 'timeoutMs', 'requestedBy', 'queue', 'coalesce'],
   'io.zeelos.leshan.avro.response.AvroResponse': ['valueTimestamp'],
   'io.zeelos.leshan.avro.response.AvroResponseObserve': ['seq'],
