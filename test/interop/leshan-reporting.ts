@@ -1,4 +1,4 @@
-import assert from 'node:assert/strict';
+import assert, { AssertionError } from 'node:assert/strict';
 import { sleep } from '../../common/lifecycle.ts';
 import { parsePath } from '../../lwm2m/path.ts';
 import { eventually } from '../rig/gateway.ts';
@@ -186,4 +186,13 @@ export function sendTests(bench: Bench): void {
       matrix.cell('Send with timestamps', format, 'yes');
     });
   }
+
+  it('Send in LwM2M CBOR: Leshan has no encoder for it', async () => {
+    const { endpoint, matrix } = bench.peer;
+    const before = bench.operator.sent(endpoint).length;
+    await assert.rejects(bench.clients.tell('send', endpoint, 'LWM2M_CBOR', '/3/0/0'), AssertionError);
+    assert.equal(bench.operator.sent(endpoint).length, before);
+    matrix.cell('Send', 'LWM2M_CBOR', 'no encoder');
+    matrix.cell('Send with timestamps', 'LWM2M_CBOR', 'no encoder');
+  });
 }

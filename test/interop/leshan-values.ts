@@ -96,12 +96,13 @@ export function readTests(bench: Bench): void {
   it('read a time after 2038', async () => {
     const { endpoint, matrix } = bench.peer;
     await bench.clients.tell('set', endpoint, '/26300/0/5', '4102444800000');
-    for (const format of ofValues('TIME').filter((each) => bench.peer.speaks.has(each))) {
-      const answer = await bench.operator.ask(endpoint, 'read', '/26300/0/5', { format });
+    for (const format of ofValues('TIME')) {
+      const command = { kind: 'read', path: '/26300/0/5', good: 'CONTENT' } as const;
+      const answer = await inFormat(bench, 'read time after 2038', format, command);
+      if (answer === undefined) continue;
       // Its TLV holds the low 32 bits of the seconds only.
-      const coarse = format === 'TLV';
-      assert.equal(answer.content, coarse ? '-192522496000' : '4102444800000', format);
-      matrix.cell('read time after 2038', format, coarse ? 'cut by the peer' : 'yes');
+      assert.equal(answer.content, format === 'TLV' ? '-192522496000' : '4102444800000', format);
+      if (format === 'TLV') matrix.cell('read time after 2038', format, 'cut by the peer');
     }
     matrix.note('TLV: Leshan writes times with 32 bits; after January 2038 it sends another time than it holds.');
     await bench.clients.tell('set', endpoint, '/26300/0/5', '1900000000000');

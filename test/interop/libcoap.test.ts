@@ -31,6 +31,9 @@ const SENML_CBOR = Buffer.concat([
   Buffer.from('Cel'),
 ]);
 
+/** {3303: {0: {5700: 21.5}}}, written by hand. */
+const LWM2M_CBOR = Buffer.from('a1190ce7a100a1191644f94d60', 'hex');
+
 /** libcoap speaks CoAP and knows no LwM2M: its client plays what a device sends, its server what a device is asked. */
 describe('libcoap', function () {
   this.timeout(60_000);
@@ -95,7 +98,7 @@ describe('libcoap', function () {
       records.map(({ v }) => String(v)),
     );
     matrix.cell('Send', 'SENML_JSON', 'yes');
-    matrix.cell('Send with timestamps in blocks', 'SENML_JSON', 'yes');
+    matrix.plain('Send of 100 times in blocks, SenML JSON');
     const cbor = join(folder, 'send.cbor');
     await writeFile(cbor, SENML_CBOR);
     assert.equal((await say('post', 'dp', '-t', '112', '-f', cbor)).code, '2.04');
@@ -106,6 +109,12 @@ describe('libcoap', function () {
       .map((record) => `${record.path}=${notifiedText(record)}`);
     assert.deepEqual(byPath.sort(), ['/3303/0/5700=21.5', '/3303/0/5701=Cel']);
     matrix.cell('Send', 'SENML_CBOR', 'yes');
+    const tree = join(folder, 'send-tree.cbor');
+    await writeFile(tree, LWM2M_CBOR);
+    assert.equal((await say('post', 'dp', '-t', '11544', '-f', tree)).code, '2.04');
+    await eventually('the value', () => operator.sent(EP).length === records.length + 3);
+    assert.equal(notifiedText(operator.sent(EP).at(-1)!), '21.5');
+    matrix.cell('Send', 'LWM2M_CBOR', 'yes');
     assert.equal((await say('post', 'dp', '-t', '110', '-e', '[{"n":')).code, '4.00');
     assert.equal((await say('post', 'dp', '-t', '0', '-e', '21.5')).code, '4.15');
   });
@@ -115,6 +124,8 @@ describe('libcoap', function () {
     const answer = await say('get', 'fw/image.bin', '-b', '512', '-o', file);
     assert.equal(answer.code, '2.05');
     assert.ok((await readFile(file)).equals(FIRMWARE));
+    assert.match(answer.output, /c:4\.01 .*Echo:/, 'nobody knew yet that it receives at its address');
+    matrix.plain('proof of the address by Echo (RFC 9175)');
     matrix.plain('firmware pull, 200 kB');
   });
 

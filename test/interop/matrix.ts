@@ -28,7 +28,8 @@ from the topics. Written by the tests of \`test/interop\`; each checks that its 
 |---|---|
 | yes | done, and the value at the other end was the right one |
 | 4.06, 4.15, … | the peer does not speak it, and said so with this code |
-| – | the format cannot carry it, or the operation has no content |
+| – | the format cannot carry it: text, opaque and CBOR hold one value, opaque only bytes; several paths and Send need SenML or LwM2M CBOR; without an instance id only TLV |
+| no encoder | the peer's own library refused to write it |
 
 `;
 

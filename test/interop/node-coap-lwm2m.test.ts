@@ -37,6 +37,7 @@ class NodeCoapDevice {
         if (request.headers.Accept !== undefined && !SPOKEN.has(String(request.headers.Accept)))
           return end(response, '4.06');
         response.setOption('Content-Format', held.length > 100 ? 'application/octet-stream' : 'text/plain');
+        if (request.headers.Observe === 1) this.#observers = this.#observers.filter((each) => each.path !== path);
         if (request.headers.Observe !== 0) return end(response, '2.05', held);
         response.code = '2.05';
         response.write(held);
@@ -165,7 +166,12 @@ describe('node-coap, a device', function () {
       device.change('/3303/0/5700', text);
       await eventually(`the notification of ${text}`, () => seen().includes(text));
     }
-    matrix.plain('observe, notify');
+    const cancelled = await operator.ask(EP, 'observeCancel', '/3303/0/5700', { format: 'TEXT_CODE' });
+    assert.equal(cancelled.code, 'CONTENT', cancelled.message);
+    device.change('/3303/0/5700', '24.5');
+    assert.equal((await operator.ask(EP, 'read', '/3303/0/5700', { format: 'TEXT_CODE' })).content, '24.5');
+    assert.ok(!seen().includes('24.5'));
+    matrix.plain('observe, notify, active cancel');
     assert.equal((await operator.ask(EP, 'execute', '/3/0/4', { body: executeBody("0='x'") })).code, 'CHANGED');
     assert.deepEqual(device.executed, ["0='x'"]);
     matrix.plain('execute with arguments');
@@ -182,7 +188,7 @@ describe('node-coap, a device', function () {
       [record!.path, record!.timestamp, notifiedText(record!)],
       ['/3303/0/5700', 1_700_000_000_000, '1.25'],
     );
-    matrix.cell('Send', 'SENML_JSON', 'yes');
+    matrix.plain('Send, SenML JSON 110');
     assert.equal((await device.send(gateway.coapPort, 'DELETE', location)).code, '2.02');
     matrix.plain('de-register');
   });

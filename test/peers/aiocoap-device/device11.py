@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""An LwM2M 1.1 device on aiocoap and cbor2 under remote control: text, opaque, CBOR, SenML JSON and SenML CBOR, composite
+"""An LwM2M 1.1 device on aiocoap and cbor2 under remote control: text, opaque, CBOR, SenML JSON, SenML CBOR and LwM2M CBOR, composite
 operations, observations of both kinds, Send, bodies in blocks.
 
 Each line of stdin is a JSON object {id, do, …}; it is answered by `done` or `failed` with that id. The end of stdin ends it.
   register, update, deregister        set {path, value}        send {format, records} (records as SenML JSON has them)
+  sendTree {values} (by path, in LwM2M CBOR)
 Events besides: listening {port}, written {path, value}, executed {path, value}, observed, observeEnded.
 """
 
@@ -23,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from wire.lines import Lines  # noqa: E402
 
-TEXT, LINK, OPAQUE, CBOR, SENML_JSON, SENML_CBOR = 0, 40, 42, 60, 110, 112
+TEXT, LINK, OPAQUE, CBOR, SENML_JSON, SENML_CBOR, LWM2M_CBOR = 0, 40, 42, 60, 110, 112, 11544
 LABELS = {"bn": -2, "bt": -3, "n": 0, "v": 2, "vs": 3, "vb": 4, "t": 6, "vd": 8}
 NAMES = {number: name for name, number in LABELS.items()}
 
@@ -74,6 +75,35 @@ def unpack(content_format: int | None, payload: bytes) -> list[dict[str, Any]]:
     raise Unspoken
 
 
+def tree_of(values: dict[str, Any]) -> dict[int, Any]:
+    """LwM2M CBOR: maps of ids in maps of ids."""
+    tree: dict[int, Any] = {}
+    for path, value in values.items():
+        *above, last = [int(part) for part in path.strip("/").split("/")]
+        inner = tree
+        for part in above:
+            inner = inner.setdefault(part, {})
+        inner[last] = value
+    return tree
+
+
+def values_in(tree: Any, above: str = "") -> list[tuple[str, Any]]:
+    if not isinstance(tree, dict):
+        return [(above, tree)]
+    found = []
+    for key, value in tree.items():
+        ids = key if isinstance(key, (tuple, list)) else [key]
+        found += values_in(value, above + "".join(f"/{each}" for each in ids))
+    return found
+
+
+def named(content_format: int | None, payload: bytes) -> list[tuple[str, Any]]:
+    """Paths with their values, or without one where a payload only names them."""
+    if content_format == LWM2M_CBOR:
+        return values_in(cbor2.loads(payload))
+    return values_of(unpack(content_format, payload))
+
+
 def values_of(records: list[dict[str, Any]]) -> list[tuple[str, Any]]:
     base, found = "", []
     for each in records:
@@ -115,6 +145,8 @@ class Root(resource.Resource, interfaces.ObservableResource):
         chosen = accept if accept is not None else SENML_CBOR
         if whole is not None and chosen in (TEXT, OPAQUE, CBOR):
             return self.answer(Code.CONTENT, chosen, self.single(chosen, whole))
+        if chosen == LWM2M_CBOR:
+            return self.answer(Code.CONTENT, chosen, cbor2.dumps(tree_of(found)))
         # The base name is the longest path that all have in common up to a slash.
         common = paths[0].rstrip("/") + "/" if len(paths) == 1 and list(found) != paths else ""
         records = [record(each[len(common):], value, chosen == SENML_JSON) for each, value in found.items()]
@@ -144,7 +176,7 @@ class Root(resource.Resource, interfaces.ObservableResource):
             if kind is bytes:
                 return [(path, base64.b64decode(text))]
             return [(path, text == "1" if kind is bool else kind(text))]
-        return values_of(unpack(content_format, payload))
+        return named(content_format, payload)
 
     def store(self, values: list[tuple[str, Any]]) -> None:
         for path, value in values:
@@ -181,11 +213,11 @@ class Root(resource.Resource, interfaces.ObservableResource):
         return self.read(accept, [path])
 
     async def render_fetch(self, request: Message) -> Message:
-        asked = [path for path, _ in values_of(unpack(self.number(request.opt.content_format), request.payload))]
+        asked = [path for path, _ in named(self.number(request.opt.content_format), request.payload)]
         return self.read(self.number(request.opt.accept), asked)
 
     async def render_ipatch(self, request: Message) -> Message:
-        self.store(values_of(unpack(self.number(request.opt.content_format), request.payload)))
+        self.store(named(self.number(request.opt.content_format), request.payload))
         return self.answer(Code.CHANGED)
 
     async def render_put(self, request: Message) -> Message:
@@ -208,10 +240,10 @@ class Root(resource.Resource, interfaces.ObservableResource):
     async def add_observation(self, request: Message, observation: Any) -> None:
         fetch = request.code == Code.FETCH
         try:
-            records = unpack(self.number(request.opt.content_format), request.payload) if fetch else []
+            asked = named(self.number(request.opt.content_format), request.payload) if fetch else []
         except Unspoken:
             return  # not accepted; the answer says why
-        paths = [path for path, _ in values_of(records)] if fetch else [self.path(request)]
+        paths = [path for path, _ in asked] if fetch else [self.path(request)]
         self.observations[observation] = paths
         self.lines.say("observed", path=",".join(paths))
 
@@ -252,6 +284,9 @@ class Device:
                 answer = await self.request(Code.DELETE, self.location)
             case "send":
                 answer = await self.request(Code.POST, "dp", pack(command["format"], command["records"]), command["format"])
+            case "sendTree":
+                payload = cbor2.dumps(tree_of(command["values"]))
+                answer = await self.request(Code.POST, "dp", payload, LWM2M_CBOR)
             case "set":
                 self.root.values[command["path"]] = command["value"]
                 self.root.changed([command["path"]])
