@@ -331,7 +331,10 @@ describe('observation, datagram by datagram', function () {
     await countOf('race', 1);
     assert.equal(typeOf(await device.exchange(notification(token, 2, '3'))), 'ACK');
     assert.equal(typeOf(await device.exchange(notification(tokenOf(late), 2, '3'))), 'RST');
-    const kept = (await gateway.state()).get('observation/race /3303/0/5700')!.body as Record<string, { token: Buffer }>;
+    const kept = (await gateway.state()).get('observation/race /3303/0/5700')!.body as Record<
+      string,
+      { token: Buffer }
+    >;
     assert.equal(kept['io.zeelos.lwm2m.state.ObservationState']!.token.toString('hex'), token);
   });
 });

@@ -56,6 +56,8 @@ describe('common/schema-registry: enrolment at the real registry', function () {
       expiresAt: null,
       timeoutMs: { long: 2 ** 40 },
       requestedBy: null,
+      queue: null,
+      coalesce: null,
     } as const;
     const frame = encoderFor(again, `iot.${gatewayId}.management.req-value`, REQUEST).encode(request);
     for (const source of [snapshotSource(again), registrySource(registryUrl)]) {
