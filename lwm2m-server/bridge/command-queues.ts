@@ -2,7 +2,7 @@ import type { AvroRequestKind } from '../../schemas/generated/records.ts';
 import { ParkedCommands } from '../queue-mode/parked-commands.ts';
 import { CANCELLED, type CommandRefusal, coalesced, EXPIRED, QUEUE_FULL } from './command-refusals.ts';
 import { EndpointQueue } from './endpoint-queue.ts';
-import type { WaitingCommand } from './waiting-command.ts';
+import type { Transfer, WaitingCommand } from './waiting-command.ts';
 
 /** Commands that may be under way in all, and their bytes; at either the topic is not read on. */
 const LIVE_LIMIT = 10_000;
@@ -29,6 +29,7 @@ export interface CommandView {
   readonly expiresAtMs: number | undefined;
   /** How often the device was asked since the server started. */
   readonly attempts: number;
+  readonly transfer: Transfer | undefined;
 }
 
 export interface Cancellation {
@@ -250,7 +251,7 @@ export class CommandQueues {
 }
 
 function viewOf(command: WaitingCommand): CommandView {
-  const { request, receivedAtMs, expiresAtMs, state, attempts, parked, sequence, identity } = command;
+  const { request, receivedAtMs, expiresAtMs, state, attempts, transfer, parked, sequence, identity } = command;
   return {
     id: sequence === undefined ? identity : String(sequence),
     endpointName: request.ep,
@@ -262,5 +263,6 @@ function viewOf(command: WaitingCommand): CommandView {
     receivedAtMs,
     expiresAtMs: Number.isFinite(expiresAtMs) ? expiresAtMs : undefined,
     attempts,
+    transfer,
   };
 }

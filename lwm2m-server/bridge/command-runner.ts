@@ -1,5 +1,6 @@
 import { hasCode, isRetriable, PlatformError } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
+import type { TransferProgress } from '../../lwm2m/coap/endpoint.ts';
 import type { AvroRequest, AvroRequestKind } from '../../schemas/generated/records.ts';
 import { addressed } from '../children/prefixed-commands.ts';
 import type { Observations } from '../observation/observations.ts';
@@ -13,7 +14,7 @@ import type { Registrations } from '../registration/registrations.ts';
 import { type CommandRefusal, EXPIRED, INTERRUPTED } from './command-refusals.ts';
 import { CommandReplies, type CommandRepliesOptions, type CommandResult } from './command-replies.ts';
 import type { CommandStore } from './command-store.ts';
-import type { WaitingCommand } from './waiting-command.ts';
+import type { Transfer, WaitingCommand } from './waiting-command.ts';
 
 /** Operations that must not run twice. The others only read or set what they would set again. */
 export const CHANGES_DEVICE: ReadonlySet<AvroRequestKind> = new Set([
@@ -64,10 +65,10 @@ export class CommandRunner {
   }
 
   /** Its requester did something wrong: it need not wait to be told so. */
-  #isFaulty({ request }: WaitingCommand, registration: Registration | undefined): boolean {
+  #isFaulty(command: WaitingCommand, registration: Registration | undefined): boolean {
     if (registration === undefined) return false;
     try {
-      this.#questionOf(request, registration);
+      this.#questionOf(command, registration);
       return false;
     } catch {
       return true;
@@ -132,7 +133,7 @@ export class CommandRunner {
     const dropped = this.#droppedWish(request);
     if (dropped !== undefined) return dropped;
     const registration = this.#registrationOf(request);
-    const ask = this.#questionOf(request, registration);
+    const ask = this.#questionOf(command, registration);
     if (!this.#o.presence.isAwake(registration))
       throw new PlatformError('COAP_TIMEOUT', 'the device sleeps, and the command was not to wait');
     if (CHANGES_DEVICE.has(request.payload.kind)) return await this.#askOnce(command, ask);
@@ -220,10 +221,10 @@ export class CommandRunner {
   }
 
   /** Throws for what the requester did wrong, before anything is sent or marked. */
-  #questionOf(asked: AvroRequest, registered: Registration): Question {
-    const request = addressed(asked, this.#o.registrations);
+  #questionOf(command: WaitingCommand, registered: Registration): Question {
+    const request = addressed(command.request, this.#o.registrations);
     const { kind } = request.payload;
-    const options = this.#optionsOf(request);
+    const options = this.#optionsOf(command);
     const { observe, requests, observations } = this.#o;
     if (kind === 'observe' || kind === 'observeComposite') {
       const target = observeTarget(request, registered);
@@ -237,12 +238,22 @@ export class CommandRunner {
     return (registration) => requests.run(registration, question, options);
   }
 
-  #optionsOf(request: AvroRequest): RequestOptions {
-    const wanted = request.timeoutMs?.long ?? this.#o.requestTimeoutMs;
+  #optionsOf(command: WaitingCommand): RequestOptions {
+    const { now, requestTimeoutMs, signal } = this.#o;
+    const wanted = command.request.timeoutMs?.long ?? requestTimeoutMs;
     if (!(wanted > 0 && wanted <= MAX_TIMEOUT_MS))
       throw new PlatformError('LWM2M_REQUEST', `timeoutMs must be from 1 to ${MAX_TIMEOUT_MS}`);
-    return { timeoutMs: wanted, signal: this.#o.signal };
+    const onProgress = (progress: TransferProgress): void => {
+      command.transfer = transferOf(progress, now());
+    };
+    return { timeoutMs: wanted, signal, onProgress };
   }
+}
+
+function transferOf(progress: TransferProgress, lastBlockAtMs: number): Transfer {
+  const { totalBytes } = progress;
+  if ('sentBytes' in progress) return { direction: 'sent', bytes: progress.sentBytes, totalBytes, lastBlockAtMs };
+  return { direction: 'received', bytes: progress.receivedBytes, totalBytes, lastBlockAtMs };
 }
 
 /** Whether it waits for a device that does not listen: as its requester says, else for those of queue mode, which come back. */

@@ -29,6 +29,15 @@ export interface WaitingCommandOptions {
   readonly direct?: boolean;
 }
 
+/** A body that goes block by block to the device, or comes from it. */
+export interface Transfer {
+  readonly direction: 'sent' | 'received';
+  readonly bytes: number;
+  /** Unknown while a device does not say how much will come. */
+  readonly totalBytes: number | undefined;
+  readonly lastBlockAtMs: number;
+}
+
 /** A command that was taken and has no reply yet. */
 export class WaitingCommand implements Deadlined {
   readonly request: AvroRequest;
@@ -51,6 +60,8 @@ export class WaitingCommand implements Deadlined {
   state: 'queued' | 'sent' = 'queued';
   /** How often the device was asked, in this run of the server. */
   attempts = 0;
+  /** How far its block-wise transfer is. */
+  transfer: Transfer | undefined = undefined;
   deadlineIndex = -1;
   #held: Held[];
   /** Its entry in the state topic is committed, or its reply. */

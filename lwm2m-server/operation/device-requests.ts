@@ -1,5 +1,5 @@
 import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
-import type { CoapEndpoint, CoapResponse, OutgoingRequest } from '../../lwm2m/coap/endpoint.ts';
+import type { CoapEndpoint, CoapResponse, OutgoingRequest, TransferProgress } from '../../lwm2m/coap/endpoint.ts';
 import type { ObjectModels } from '../../lwm2m/model/object-models.ts';
 import { type Lwm2mPath, parsePath } from '../../lwm2m/path.ts';
 import type { AvroRequestPayload } from '../../schemas/generated/records.ts';
@@ -17,6 +17,8 @@ export { uriPath } from './node-paths.ts';
 export interface RequestOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** Called after each block of a block-wise transfer. */
+  readonly onProgress?: (progress: TransferProgress) => void;
 }
 
 /** A command of which everything is known but the device's address. */

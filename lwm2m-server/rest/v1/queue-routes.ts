@@ -70,11 +70,16 @@ export const QUEUE_ROUTES: readonly ApiRoute[] = [
   }),
 ];
 
-function commandJson({ id: _, endpointName, receivedAtMs, expiresAtMs, ...view }: CommandView) {
+function commandJson({ id: _, endpointName, receivedAtMs, expiresAtMs, transfer, ...view }: CommandView) {
   return {
     endpoint: endpointName,
     ...view,
     receivedAt: iso(receivedAtMs),
     ...(expiresAtMs === undefined ? {} : { expiresAt: iso(expiresAtMs) }),
+    ...(transfer === undefined ? {} : { transfer: transferJson(transfer) }),
   };
+}
+
+function transferJson({ direction, bytes, totalBytes, lastBlockAtMs }: NonNullable<CommandView['transfer']>) {
+  return { direction, bytes, ...(totalBytes === undefined ? {} : { totalBytes }), lastBlockAt: iso(lastBlockAtMs) };
 }

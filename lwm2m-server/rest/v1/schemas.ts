@@ -147,6 +147,15 @@ export const commandSchema = named(
     state: z.enum(['queued', 'sent']).describe('sent: the device was asked, its answer is due'),
     waits: z.boolean().describe('for a device that sleeps or is away'),
     attempts: z.int().describe('how often the device was asked since the server started'),
+    transfer: z
+      .object({
+        direction: z.enum(['sent', 'received']),
+        bytes: z.int(),
+        totalBytes: z.int().optional().describe('absent while the device does not say how much will come'),
+        lastBlockAt: dateTime,
+      })
+      .optional()
+      .describe('how far a body is that goes or comes block by block'),
     receivedAt: dateTime,
     expiresAt: dateTime.optional(),
   }),

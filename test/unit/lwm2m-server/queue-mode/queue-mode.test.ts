@@ -237,6 +237,23 @@ describe('lwm2m-server/queue-mode', () => {
     assert.equal(gateway.counters.commands_expired, 1);
   });
 
+  it('tells how far a body is that goes or comes block by block', async () => {
+    await gateway.register('a', '</3303/0>', undefined, ['b=UQ']);
+    let answer: (response: Partial<CoapResponse>) => void = () => undefined;
+    gateway.answer = async () => await new Promise((resolve) => (answer = resolve));
+    await take('read', 'a', '1');
+    const transfer = () => gateway.server.queues.list('a')[0]!.transfer;
+    assert.equal(transfer(), undefined);
+    const lastBlockAtMs = gateway.nowMs;
+    gateway.asked[0]!.onProgress!({ receivedBytes: 1_024, totalBytes: undefined });
+    assert.deepEqual(transfer(), { direction: 'received', bytes: 1_024, totalBytes: undefined, lastBlockAtMs });
+    gateway.asked[0]!.onProgress!({ sentBytes: 2_048, totalBytes: 9_000 });
+    assert.deepEqual(transfer(), { direction: 'sent', bytes: 2_048, totalBytes: 9_000, lastBlockAtMs });
+    answer({ code: '2.05' });
+    await settled();
+    assert.deepEqual(gateway.server.queues.list('a'), []);
+  });
+
   it('does not take back what the device was asked', async () => {
     await gateway.register('a', '</3303/0>', undefined, ['b=UQ']);
     let answer: (response: Partial<CoapResponse>) => void = () => undefined;
