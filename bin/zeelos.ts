@@ -10,6 +10,10 @@ if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
   );
   process.exit(2);
 }
-if (process.env.NODE_COMPILE_CACHE === undefined) enableCompileCache(COMPILE_CACHE_DIR);
+// The variable is for threads and child processes; Node has read it here before we could set it.
+if (process.env.NODE_COMPILE_CACHE === undefined) {
+  process.env.NODE_COMPILE_CACHE = COMPILE_CACHE_DIR;
+  enableCompileCache(COMPILE_CACHE_DIR);
+}
 const { runCommandLine } = await import('./cli.ts');
 await runCommandLine(process.argv.slice(2));

@@ -38,6 +38,9 @@ const FLUSH_MS = 1_000;
 /** The least that brokers allow: so long commands wait after a kill, until the group gives up the dead member. */
 const SESSION_TIMEOUT_MS = 6_000;
 
+/** Of the thread that writes to Kafka: it makes little that lives longer than a batch. */
+const SENDER_LIMITS = { maxYoungGenerationSizeMb: 8 };
+
 /** Large enough for the burst of a fleet that starts at once; the system may grant less (net.core.rmem_max). */
 const RECEIVE_BUFFER_BYTES = 8 * 2 ** 20;
 
@@ -81,7 +84,7 @@ async function run(
   if (signal.aborted || snapshot === undefined) return;
 
   const fence = { id: fenceId(gatewayId), topics: fencedTopics(gatewayId) };
-  const producer = new CommittingProducer(new ThreadedSender(address, log, { fence }), log);
+  const producer = new CommittingProducer(new ThreadedSender(address, log, { fence, resourceLimits: SENDER_LIMITS }), log);
   producer.onEnded = (error) => ending.abort(error);
   closers.add('producer', () => producer.close());
   const clocks = { now: Date.now, elapsed: () => performance.now() };
