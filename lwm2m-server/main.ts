@@ -84,7 +84,10 @@ async function run(
   if (signal.aborted || snapshot === undefined) return;
 
   const fence = { id: fenceId(gatewayId), topics: fencedTopics(gatewayId) };
-  const producer = new CommittingProducer(new ThreadedSender(address, log, { fence, resourceLimits: SENDER_LIMITS }), log);
+  const producer = new CommittingProducer(
+    new ThreadedSender(address, log, { fence, resourceLimits: SENDER_LIMITS }),
+    log,
+  );
   producer.onEnded = (error) => ending.abort(error);
   closers.add('producer', () => producer.close());
   const clocks = { now: Date.now, elapsed: () => performance.now() };
