@@ -193,6 +193,7 @@ describe('queue mode, datagram by datagram', function () {
     await device.update();
     assert.equal(nameOf(await device.request()), '0.02 /3/0/4');
     await gateway.kill();
+    await sleep(WINDOW_MS);
     await gateway.spawn();
     await eventually('the outcome is unknown', () => told('k1').length === 1, 15_000);
     assert.deepEqual(told('k1'), ['INTERNAL_SERVER_ERROR INTERRUPTED']);

@@ -108,6 +108,10 @@ describe('registration interface, datagram by datagram', function () {
       root: '/',
       queueMode: true,
       binding: null,
+      gatewayEp: null,
+      gatewayRegId: null,
+      prefix: null,
+      deviceId: null,
     });
 
     const updated = await device.exchange(post(['rd', regId], ['lt=60', 'b=U'], { payload: '</3/0>' }));
