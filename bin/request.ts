@@ -104,7 +104,7 @@ async function send({ kafka, registryUrl, gateway, request: sent, context }: Exc
   const snapshot = await lookUpSchemas(gateway, registryUrl, [`${topic}-key`, `${topic}-value`]);
   const key = encoderFor(snapshot, `${topic}-key`, TOPICS.requests.key).encode({ ep: sent.ep });
   const value = encodeChecked(encoderFor(snapshot, `${topic}-value`, TOPICS.requests.value), sent);
-  const producer = new CommittingProducer(new KafkaBatchSender(kafka, context.log), context.log, { lingerMs: 0 });
+  const producer = new CommittingProducer(new KafkaBatchSender(kafka, context.log), context.log);
   try {
     await producer.commit({ topic, key, value });
   } finally {

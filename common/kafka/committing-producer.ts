@@ -13,8 +13,6 @@ export interface ProducerLimits {
   readonly batchRecords: number;
   /** Below the broker's message.max.bytes (1 MiB), since one batch of ours makes at most one of Kafka's per partition. */
   readonly batchBytes: number;
-  /** How long a record waits for company when nothing is in flight and many came lately; a lone one leaves at once. */
-  readonly lingerMs: number;
 }
 
 const DEFAULT_LIMITS: ProducerLimits = {
@@ -22,14 +20,10 @@ const DEFAULT_LIMITS: ProducerLimits = {
   backlogBytes: 32 * 2 ** 20,
   batchRecords: 2_000,
   batchBytes: 900_000,
-  lingerMs: 0,
 };
 
 /** Batches handed to the sender and not settled. More than one makes batches small, which costs all three processes more than it gains. */
 const UNDER_WAY = 1;
-
-/** A batch of so many records tells that many come: the next one waits for company. */
-const MANY_RECORDS = 16;
 
 const FIRST_MEMORY_BYTES = 64 * 2 ** 10;
 
@@ -55,8 +49,6 @@ export class CommittingProducer {
   #open: OutgoingBatch;
   #records = 0;
   #bytes = 0;
-  #lastBatchRecords = 0;
-  #lingerTimer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
   #closed = false;
   /** Told of each batch that Kafka took: how many records, and how long it was under way. */
@@ -128,7 +120,6 @@ export class CommittingProducer {
   async close(graceMs = 5_000): Promise<void> {
     await this.flush(graceMs);
     this.#closed = true;
-    clearTimeout(this.#lingerTimer);
     clearImmediate(this.#immediate);
     await this.#sender.close();
     this.#giveUpWaiting();
@@ -184,23 +175,18 @@ export class CommittingProducer {
     this.#bytes += bytes;
   }
 
+  /** A lone record leaves at once, with what else this turn of the loop brings; company gathers while a batch is under way. */
   #schedule(): void {
-    if (this.#lingerTimer !== undefined || this.#immediate !== undefined || this.#underWay.length >= UNDER_WAY) return;
-    if (this.#lastBatchRecords >= MANY_RECORDS && this.#limits.lingerMs > 0) {
-      this.#lingerTimer = setTimeout(() => this.#handOver(), this.#limits.lingerMs);
-    } else {
-      this.#immediate = setImmediate(() => this.#handOver());
-    }
+    if (this.#immediate !== undefined || this.#underWay.length >= UNDER_WAY) return;
+    this.#immediate = setImmediate(() => this.#handOver());
   }
 
   /** Gives the oldest waiting batches to the sender, as many as may be under way. */
   #handOver(): void {
-    this.#lingerTimer = undefined;
     this.#immediate = undefined;
     while (this.#underWay.length < UNDER_WAY && !this.#closed) {
       const next = this.#queue.shift() ?? this.#takeOpen();
       if (next === undefined) return;
-      this.#lastBatchRecords = next.records;
       this.#underWay.push({ batch: next, sinceMs: performance.now() });
       void this.#send(next);
     }
