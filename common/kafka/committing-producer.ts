@@ -51,8 +51,6 @@ export class CommittingProducer {
   #bytes = 0;
   #immediate: NodeJS.Immediate | undefined;
   #closed = false;
-  /** Told of each batch that Kafka took: how many records, and how long it was under way. */
-  onBatch: ((records: number, ms: number) => void) | undefined = undefined;
   /** Told once when nothing can be written any more (SERVER_FENCED, KAFKA_SENDER_ENDED): the process must end. */
   onEnded: ((error: PlatformError) => void) | undefined = undefined;
 
@@ -211,8 +209,7 @@ export class CommittingProducer {
     }
     for (const memory of batch.memory()) if (this.#memory.length < KEPT_BUFFERS) this.#memory.push(memory);
     const now = performance.now();
-    const { sinceMs } = this.#underWay.shift()!;
-    this.onBatch?.(batch.records, now - sinceMs);
+    this.#underWay.shift();
     const next = this.#underWay[0];
     if (next !== undefined) next.sinceMs = now;
     if (this.#queue.length > 0 || this.#open.records > 0) this.#handOver();

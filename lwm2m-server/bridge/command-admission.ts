@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { type ErrorCode, PlatformError } from '../../common/errors.ts';
-import type { AvroRequest, AvroRequestPayload, AvroResponse } from '../../schemas/generated/records.ts';
+import type { AvroRequest, AvroResponse } from '../../schemas/generated/records.ts';
 import { bodyOf } from '../operation/plain-requests.ts';
 import type { CommandQueues } from './command-queues.ts';
 import { cancelReply, notUnderstood, QUEUE_FULL } from './command-refusals.ts';
@@ -24,7 +23,6 @@ export interface SubmittedCommand {
 }
 
 export interface CommandAdmissionOptions {
-  readonly serverId: string;
   readonly queues: CommandQueues;
   readonly store: CommandStore;
   readonly signal: AbortSignal;
@@ -68,28 +66,6 @@ export class CommandAdmission {
     await store.keepNow(command);
     this.admit(command);
     return { waits: command.parked, reply };
-  }
-
-  /**
-   * Runs an operation in its device's order, with a record neither of it nor of its reply; it waits for nobody who sleeps or is
-   * away. Throws COAP_QUEUE_FULL, SHUTTING_DOWN.
-   */
-  async runDirect(
-    endpointName: string,
-    payload: AvroRequestPayload,
-    { timeoutMs }: { readonly timeoutMs?: number } = {},
-  ): Promise<AvroResponse> {
-    const { queues, serverId, now, elapsed } = this.#o;
-    const time = timeoutMs === undefined ? null : { long: timeoutMs };
-    const request = { serverId, ep: endpointName, ticket: randomUUID(), payload, timeoutMs: time };
-    this.#assertRoom(request);
-    const record = await new Promise<AvroResponse | undefined>((onReply) => {
-      const bytes = JSON.stringify(payload).length;
-      const taken = { receivedAtMs: now(), takenAtMs: elapsed() };
-      queues.push(new WaitingCommand({ request, bytes, onReply, ...taken, direct: true }));
-    });
-    if (record === undefined) throw new PlatformError('SHUTTING_DOWN', 'the server stops');
-    return record;
   }
 
   #assertRoom({ ep }: AvroRequest): void {

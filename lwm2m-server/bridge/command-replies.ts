@@ -48,9 +48,9 @@ export class CommandReplies {
   /** Rejects when no record can be made of it, or on shutdown. */
   async commit(command: WaitingCommand, result: CommandResult): Promise<void> {
     const { answered, counters, elapsed, onRan } = this.#o;
-    const record = command.direct ? await this.#recordState(command, result) : await this.#record(command, result);
+    const record = await this.#record(command, result);
     command.settle();
-    if (!command.direct) answered.add(command.identity);
+    answered.add(command.identity);
     counters.commands_answered++;
     if (command.attempts > 0 && command.takenAtMs !== undefined) onRan?.(elapsed() - command.takenAtMs);
     command.onReply?.(record, result.failure);
@@ -73,16 +73,6 @@ export class CommandReplies {
         else told = told === result ? { ...result, ...unrecordable(error) } : { outcome: NOTHING_FITS };
       }
     }
-  }
-
-  /** What the command changed in the state of the gateway is recorded also when its reply is not. */
-  async #recordState(
-    { request }: WaitingCommand,
-    { outcome, valueTimestampMs, state }: CommandResult,
-  ): Promise<AvroResponse> {
-    const records = state?.() ?? [];
-    if (records.length > 0) await this.#o.outbox.commit(...records);
-    return this.#replyRecord(request, outcome, valueTimestampMs);
   }
 
   #replyRecord(request: AvroRequest, outcome: Outcome, valueTimestampMs: number | undefined): AvroResponse {

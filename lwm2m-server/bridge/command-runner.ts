@@ -258,7 +258,6 @@ function transferOf(progress: TransferProgress, lastBlockAtMs: number): Transfer
 
 /** Whether it waits for a device that does not listen: as its requester says, else for those of queue mode, which come back. */
 function waitsFor(command: WaitingCommand, registration: Registration | undefined): boolean {
-  if (command.direct) return false;
   if (command.waitsUntilMs !== undefined) return true;
   return command.request.queue?.boolean ?? registration?.queueMode === true;
 }

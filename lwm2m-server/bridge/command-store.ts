@@ -20,7 +20,7 @@ export class CommandStore {
 
   /** Puts it into the state topic, unless it is there; when Kafka takes nothing now, whoever asked asks again. */
   keep(command: WaitingCommand): void {
-    if (command.kept || command.direct) return;
+    if (command.kept) return;
     try {
       const entry = commandEntry(this.#o.outbox, command.toState(undefined));
       command.kept = true;
@@ -32,18 +32,17 @@ export class CommandStore {
 
   /** As `keep`, for who waits. Throws what the outbox throws. */
   async keepNow(command: WaitingCommand): Promise<void> {
-    if (command.direct) return;
     await this.#commit(command, undefined);
   }
 
   /** Says durably that it is handed to the device now. Throws what the outbox throws; then it must not leave. */
   async markStarted(command: WaitingCommand): Promise<void> {
-    if (!command.direct) await this.#commit(command, this.#o.now());
+    await this.#commit(command, this.#o.now());
   }
 
   /** It did not leave after all: the state must not say that it was started. */
   async unmark(command: WaitingCommand): Promise<void> {
-    if (!command.direct) await this.#commit(command, undefined);
+    await this.#commit(command, undefined);
   }
 
   async #commit(command: WaitingCommand, startedAtMs: number | undefined): Promise<void> {

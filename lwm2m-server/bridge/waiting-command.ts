@@ -25,8 +25,6 @@ export interface WaitingCommandOptions {
   readonly kept?: boolean;
   readonly startedBefore?: boolean;
   readonly waitsUntilMs?: number | undefined;
-  /** It asks for no record of its reply and is in no topic. */
-  readonly direct?: boolean;
 }
 
 /** A body that goes block by block to the device, or comes from it. */
@@ -46,7 +44,6 @@ export class WaitingCommand implements Deadlined {
   readonly takenAtMs: number | undefined;
   readonly bytes: number;
   readonly onReply: OnReply | undefined;
-  readonly direct: boolean;
   /** A former run handed it to the device and died before the reply. */
   readonly startedBefore: boolean;
   /** Offset in the request topic; of a command that took another's place, that one's. */
@@ -74,7 +71,6 @@ export class WaitingCommand implements Deadlined {
     this.takenAtMs = o.takenAtMs;
     this.bytes = o.bytes;
     this.onReply = o.onReply;
-    this.direct = o.direct === true;
     this.startedBefore = o.startedBefore === true;
     this.sequence = o.sequence;
     this.kept = o.kept === true;

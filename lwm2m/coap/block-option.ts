@@ -31,9 +31,3 @@ export function encodeUint(value: number): Buffer {
   for (let rest = value; rest > 0; rest = Math.floor(rest / 256)) bytes.unshift(rest % 256);
   return Buffer.from(bytes);
 }
-
-export function decodeUint(value: Uint8Array): number {
-  let number = 0;
-  for (const byte of value) number = number * 256 + byte;
-  return number;
-}

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { CoapResponse } from '../../../../lwm2m/coap/endpoint.ts';
 import { WaitingCommand } from '../../../../lwm2m-server/bridge/waiting-command.ts';
 import type { AvroRequest, AvroRequestKind, AvroRequestPayload } from '../../../../schemas/generated/records.ts';
-import { type Asked, MemoryGateway, settled } from '../gateway-in-memory.ts';
+import { MemoryGateway, settled } from '../gateway-in-memory.ts';
 
 const PATH = '/3303/0/5700';
 const WINDOW_MS = 93_000;
@@ -366,29 +366,6 @@ describe('lwm2m-server/queue-mode', () => {
       assert.equal((await absent.reply)?.failure, 'LWM2M_NOT_REGISTERED');
       assert.deepEqual(told(), ['r1 CONTENT', 'r2 NOT_FOUND']);
       assert.deepEqual(kept(), []);
-    });
-
-    it('runs directly in the order of the device, without records, and without waiting for a sleeper', async () => {
-      await gateway.register('a');
-      const order: string[] = [];
-      gateway.answer = async ({ path }: Asked) => {
-        await settled();
-        order.push(path.join('/'));
-        return { code: '2.05' };
-      };
-      const { payload } = request('read', 'a', 'x');
-      const queued = take('read', 'a', '1', { path: '/3303/0/5701' });
-      const reply = await gateway.server.admission.runDirect('a', payload);
-      await queued;
-      assert.deepEqual(order, ['3303/0/5701', '3303/0/5700']);
-      assert.equal(reply.rep.code, 'CONTENT');
-      assert.deepEqual(told(), ['1 CONTENT']);
-      assert.deepEqual(kept(), []);
-      await sleeper('b');
-      const asleep = await gateway.server.admission.runDirect('b', payload);
-      assert.equal(asleep.rep.code, 'INTERNAL_SERVER_ERROR');
-      gateway.stop();
-      await assert.rejects(gateway.server.admission.runDirect('a', payload), { code: 'SHUTTING_DOWN' });
     });
 
     it('takes no more than a device may have waiting', async () => {
