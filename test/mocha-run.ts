@@ -9,9 +9,14 @@ const MOCHA = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');
 /** A run that lasts longer hangs: it is ended and counts as failed. The longest takes about six minutes. */
 const RUN_LIMIT_MS = 20 * 60_000;
 
+/** What is repeated of the failures of one run, so that they stand at the end of a long output too. */
+const FAILURES_LIMIT = 8_000;
+
 export interface Counts {
   readonly passed: number;
   readonly failed: number;
+  /** What failed and why, as it was printed; empty when nothing did. */
+  readonly failures?: string;
 }
 
 /** Files of the test tree by patterns such as `test/unit/**\/*.test.ts`; an empty choice is a fault, not a success. */
@@ -26,14 +31,15 @@ export async function runMocha(files: readonly string[]): Promise<Counts> {
   const { code, output } = await run(process.execPath, [MOCHA, ...files]);
   const count = (word: string) => Number(new RegExp(`^\\s+(\\d+) ${word}`, 'm').exec(output)?.[1] ?? 0);
   const failed = count('failing') + count('pending');
-  return { passed: count('passing'), failed: failed === 0 && code !== 0 ? 1 : failed };
+  const failures = code === 0 ? '' : (output.split(/^\s+\d+ failing$/m)[1] ?? output).slice(0, FAILURES_LIMIT);
+  return { passed: count('passing'), failed: failed === 0 && code !== 0 ? 1 : failed, failures };
 }
 
 /** Runs a command of one of our dependencies or our own; passed when it ends with 0. */
 export async function runStep(name: string, args: readonly string[]): Promise<Counts> {
   process.stdout.write(`\n— ${name}\n`);
   const { code } = await run(process.execPath, args);
-  return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+  return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1, failures: `  ${name}: exit code ${code}\n` };
 }
 
 export function sum(counts: readonly Counts[]): Counts {
@@ -46,6 +52,7 @@ export function sum(counts: readonly Counts[]): Counts {
 /** The closing line that any reader of a test run understands, and the exit code. */
 export function close(counts: readonly Counts[]): void {
   const { passed, failed } = sum(counts);
+  for (const { failures } of counts) if (failures) process.stdout.write(`\n— failed${failures.trimEnd()}\n`);
   process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
   process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
 }
