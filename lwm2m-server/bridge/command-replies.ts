@@ -48,6 +48,7 @@ export class CommandReplies {
   /** Rejects when no record can be made of it, or on shutdown. */
   async commit(command: WaitingCommand, result: CommandResult): Promise<void> {
     const { answered, counters, elapsed, onRan } = this.#o;
+    command.isEnding = true;
     const record = await this.#record(command, result);
     command.settle();
     answered.add(command.identity);

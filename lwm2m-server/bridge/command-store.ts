@@ -20,7 +20,7 @@ export class CommandStore {
 
   /** Puts it into the state topic, unless it is there; when Kafka takes nothing now, whoever asked asks again. */
   keep(command: WaitingCommand): void {
-    if (command.kept) return;
+    if (command.kept || command.isEnding) return;
     try {
       const entry = commandEntry(this.#o.outbox, command.toState(undefined));
       command.kept = true;

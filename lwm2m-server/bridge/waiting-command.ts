@@ -50,6 +50,8 @@ export class WaitingCommand implements Deadlined {
   sequence: number | undefined;
   /** In the state topic, or on the way there: a tombstone must follow. */
   kept: boolean;
+  /** Its reply is on the way into its topic: an entry in the state topic would come after its tombstone. */
+  isEnding = false;
   /** Until then it waits for a device that sleeps or is away; undefined when it was not let wait. */
   waitsUntilMs: number | undefined;
   /** It waits for its device now, which sleeps or is away. */

@@ -73,6 +73,20 @@ describe('lwm2m-server/queue-mode', () => {
   const kept = () => [...gateway.state.keys()].filter((key) => key.startsWith('command/'));
   const waiting = () => gateway.server.queues.list().filter(({ waits }) => waits);
 
+  it('keeps no command whose reply is on its way: the entry would come after its tombstone', async () => {
+    await gateway.register('a');
+    gateway.hold();
+    const command = new WaitingCommand({ request: request('read', 'a', '1'), receivedAtMs: 0, bytes: 1, sequence: 0 });
+    gateway.server.admission.admit(command);
+    await settled();
+    assert.deepEqual(asked(), [`GET ${PATH}`]);
+    gateway.server.store.keep(command);
+    gateway.release();
+    await settled();
+    assert.deepEqual(told(), ['1 CONTENT']);
+    assert.deepEqual(kept(), []);
+  });
+
   it('sends at once to a device that is awake, and keeps nothing of it', async () => {
     await gateway.register('a', '</3303/0>', undefined, ['b=UQ']);
     await take('read', 'a', '1');
