@@ -73,6 +73,12 @@ export const ERROR_CODES = {
     meaning: 'bytes are not in the Confluent wire format (0x00 and a 4-byte schema id)',
     remedy: 'the record is skipped and counted; find out who produces it',
   },
+  RECORD_BATCH_CORRUPT: {
+    retriable: false,
+    meaning: 'bytes that a broker gave are no batch of records of format 2, or fail its checksum',
+    remedy:
+      "the position stays before it; see the broker's disk and log, and whether its topics are of a Kafka before 0.11",
+  },
   AVRO_UNKNOWN_SCHEMA: {
     retriable: false,
     meaning: 'a record names a schema id that nobody knows',

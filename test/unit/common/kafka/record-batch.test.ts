@@ -1,6 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { crc32c, encodeBatch, encodeRecords, type RecordToEncode } from '../../../../common/kafka/record-batch.ts';
+import { crc32c } from '../../../../common/kafka/crc32c.ts';
+import { encodeBatch, encodeRecords, type RecordToEncode } from '../../../../common/kafka/record-batch.ts';
 
 interface VectorRecord {
   readonly offsetDelta: number;
