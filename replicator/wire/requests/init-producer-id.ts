@@ -1,0 +1,32 @@
+import type { Api } from '../api.ts';
+
+export interface InitProducerIdRequest {
+  /** Null for a producer that is idempotent only. */
+  readonly transactionalId: string | null;
+  readonly transactionTimeoutMs: number;
+}
+
+export interface InitProducerIdResponse {
+  readonly errorCode: number;
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+}
+
+/** With a transactional id it goes to the coordinator, aborts what an earlier producer left open and fences it off. */
+export const INIT_PRODUCER_ID: Api<InitProducerIdRequest, InitProducerIdResponse> = {
+  name: 'InitProducerId',
+  key: 22,
+  versions: [4, 5],
+  flexibleFrom: 2,
+  encode(writer, { transactionalId, transactionTimeoutMs }) {
+    writer.string(transactionalId);
+    writer.int32(transactionTimeoutMs);
+    writer.int64(-1); // the producer id and epoch that are to be raised: always a new one
+    writer.int16(-1);
+    writer.tags();
+  },
+  decode(reader) {
+    reader.skip(4);
+    return { errorCode: reader.int16(), producerId: reader.bigInt64(), producerEpoch: reader.int16() };
+  },
+};
