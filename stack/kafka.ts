@@ -56,6 +56,7 @@ function kafkaServer({ name, broker, controller }: KafkaSide): ServerKind {
         brokerPort: site.ports[broker],
         controllerPort: site.ports[controller],
         durability: name === 'kafka-edge' ? site.edgeDurability : 'process',
+        others: site.brokerSettings[name] ?? {},
       }),
     isReady: (site: { ports: StackPorts }, signal) => kafkaAnswers(site.ports[broker], signal),
   };
@@ -65,6 +66,7 @@ interface BrokerOptions {
   readonly brokerPort: number;
   readonly controllerPort: number;
   readonly durability: Durability;
+  readonly others: Readonly<Record<string, string | number | boolean>>;
 }
 
 async function prepareKafka(site: ServerSite, options: BrokerOptions): Promise<Launch> {
@@ -125,7 +127,7 @@ function clusterId(): string {
 }
 
 /** One node that is broker and controller. Small internal topics: one broker gains nothing from fifty partitions. */
-function serverProperties(data: string, { brokerPort, controllerPort, durability }: BrokerOptions): string {
+function serverProperties(data: string, { brokerPort, controllerPort, durability, others }: BrokerOptions): string {
   const settings: Readonly<Record<string, string | number | boolean>> = {
     'process.roles': 'broker,controller',
     'node.id': 1,
@@ -160,6 +162,7 @@ function serverProperties(data: string, { brokerPort, controllerPort, durability
     ...(durability === 'power' ? { 'log.flush.interval.messages': 1 } : {}),
     'num.network.threads': 2,
     'num.io.threads': 4,
+    ...others,
   };
   return `${Object.entries(settings)
     .map(([name, value]) => `${name}=${value}`)

@@ -9,7 +9,7 @@ import { forgetPid, recordPid } from './pid-files.ts';
 import { assertPortsFree } from './port-owner.ts';
 import type { StackPorts } from './ports.ts';
 import { type ProgressLine, progressOf, type Report } from './progress.ts';
-import type { Durability, ServerKind, ServerSite } from './server.ts';
+import type { BrokerSettings, Durability, ServerKind, ServerSite } from './server.ts';
 import { lastLines, rotateLog } from './server-log.ts';
 import { ServerProcess } from './server-process.ts';
 
@@ -27,6 +27,7 @@ export interface ServerRunOptions {
   readonly cacheDir: string;
   readonly ports: StackPorts;
   readonly edgeDurability: Durability;
+  readonly brokerSettings: BrokerSettings;
   readonly onProgress: (line: ProgressLine) => void;
   readonly log: Log;
 }
@@ -177,11 +178,11 @@ export class ServerRun {
   }
 
   #site(files: string, signal: AbortSignal): ServerSite {
-    const { kind, dataDir, ports, edgeDurability, log } = this.#options;
+    const { kind, dataDir, ports, edgeDurability, brokerSettings, log } = this.#options;
     const home = join(dataDir, kind.name);
     const [temporary, secrets] = [join(home, 'tmp'), join(dataDir, 'secrets')];
     const logFile = join(dataDir, 'logs', `${kind.name}.log`);
-    return { ports, edgeDurability, home, temporary, secrets, files, logFile, log, signal };
+    return { ports, edgeDurability, brokerSettings, home, temporary, secrets, files, logFile, log, signal };
   }
 }
 

@@ -29,11 +29,17 @@ export interface ServerKind {
 export const DURABILITIES = ['process', 'power'] as const;
 export type Durability = (typeof DURABILITIES)[number];
 
+/** Settings of a broker by their Kafka names, in the place of ours. */
+export type BrokerSettings = Partial<
+  Readonly<Record<'kafka-edge' | 'kafka-cloud', Readonly<Record<string, string | number | boolean>>>>
+>;
+
 /** Where one server of one stack lives. */
 export interface ServerSite {
   readonly ports: StackPorts;
   /** Of the edge's Kafka. */
   readonly edgeDurability: Durability;
+  readonly brokerSettings: BrokerSettings;
   /** The server's own folder, kept between starts. */
   readonly home: string;
   /** Emptied before each start. */

@@ -13,13 +13,13 @@ import type { StackPorts } from './ports.ts';
 import { type ProgressLine, progressOf } from './progress.ts';
 import { REGISTRY } from './registry.ts';
 import { secretIn } from './secrets.ts';
-import { type Durability, SERVER_NAMES, type ServerKind, type ServerName } from './server.ts';
+import { type BrokerSettings, type Durability, SERVER_NAMES, type ServerKind, type ServerName } from './server.ts';
 import { ServerRun } from './server-run.ts';
 import { assertTools } from './toolchain.ts';
 
 export { DEFAULT_PORTS, freePorts, type StackPorts } from './ports.ts';
 export type { ProgressLine } from './progress.ts';
-export { DURABILITIES, type Durability, SERVER_NAMES, type ServerName } from './server.ts';
+export { type BrokerSettings, DURABILITIES, type Durability, SERVER_NAMES, type ServerName } from './server.ts';
 
 const KINDS: Readonly<Record<ServerName, ServerKind>> = {
   'kafka-edge': KAFKA_EDGE,
@@ -36,6 +36,7 @@ export interface StackOptions {
   readonly servers?: readonly ServerName[];
   /** Of the edge's Kafka; `process` when absent. */
   readonly edgeDurability?: Durability;
+  readonly brokerSettings?: BrokerSettings;
   /** Default: $ZEELOS_CACHE or ~/.cache/zeelos. */
   readonly cacheDir?: string;
   onProgress(line: ProgressLine): void;
@@ -153,7 +154,16 @@ class RunningStack implements Stack {
   readonly #signal: AbortSignal | undefined;
 
   constructor(options: StackOptions & { cacheDir: string }, names: readonly ServerName[], lock: HeldLock) {
-    const { dataDir, cacheDir, ports, onProgress, log, signal, edgeDurability = 'process' } = options;
+    const {
+      dataDir,
+      cacheDir,
+      ports,
+      onProgress,
+      log,
+      signal,
+      edgeDurability = 'process',
+      brokerSettings = {},
+    } = options;
     this.ports = ports;
     this.credentials = credentialsIn(join(dataDir, 'secrets'));
     this.#lock = lock;
@@ -161,7 +171,10 @@ class RunningStack implements Stack {
     this.#runs = new Map(
       names.map((name) => {
         const kind = KINDS[name];
-        return [name, new ServerRun({ kind, dataDir, cacheDir, ports, edgeDurability, onProgress, log })];
+        return [
+          name,
+          new ServerRun({ kind, dataDir, cacheDir, ports, edgeDurability, brokerSettings, onProgress, log }),
+        ];
       }),
     );
     process.once('exit', this.#onExit);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLog } from '../common/log.ts';
 import { freePorts, SERVER_NAMES, startStack } from '../stack/stack.ts';
+import { provideKafkaRecords } from './peers/kafka-records.ts';
 import { provideLeshanClients, provideLeshanDevice, provideLibcoap, providePython } from './peers/peers.ts';
 
 /**
@@ -22,7 +23,8 @@ try {
   });
   try {
     const java = [provideLeshanDevice(), provideLeshanClients('v1'), provideLeshanClients('v2')];
-    await Promise.all([...SERVER_NAMES.map((name) => stack.ready(name)), providePython(), provideLibcoap(), ...java]);
+    const others = [provideKafkaRecords(), providePython(), provideLibcoap()];
+    await Promise.all([...SERVER_NAMES.map((name) => stack.ready(name)), ...others, ...java]);
   } finally {
     await stack.stop();
   }

@@ -147,7 +147,7 @@ async function buildVenv(draft: string, requirements: string): Promise<void> {
   await rm(`${draft}.log`);
 }
 
-const JAVA_PACKAGES = 'openjdk-17-jdk-headless maven';
+export const JAVA_PACKAGES = 'openjdk-17-jdk-headless maven';
 
 /** @returns the class path of the built Leshan device  @throws STACK_TOOL_MISSING, STACK_FETCH_FAILED */
 export async function provideLeshanDevice(): Promise<string> {
