@@ -4,6 +4,8 @@ export interface InitProducerIdRequest {
   /** Null for a producer that is idempotent only. */
   readonly transactionalId: string | null;
   readonly transactionTimeoutMs: number;
+  /** What this producer had before: the coordinator then refuses if another has taken the transactional id since (KIP-360). */
+  readonly previous?: { readonly producerId: bigint; readonly producerEpoch: number } | undefined;
 }
 
 export interface InitProducerIdResponse {
@@ -18,11 +20,11 @@ export const INIT_PRODUCER_ID: Api<InitProducerIdRequest, InitProducerIdResponse
   key: 22,
   versions: [4, 5],
   flexibleFrom: 2,
-  encode(writer, { transactionalId, transactionTimeoutMs }) {
+  encode(writer, { transactionalId, transactionTimeoutMs, previous }) {
     writer.string(transactionalId);
     writer.int32(transactionTimeoutMs);
-    writer.int64(-1); // the producer id and epoch that are to be raised: always a new one
-    writer.int16(-1);
+    writer.bigInt64(previous?.producerId ?? -1n);
+    writer.int16(previous?.producerEpoch ?? -1);
     writer.tags();
   },
   decode(reader) {
