@@ -14,6 +14,7 @@ import { useEdge } from '../test/rig/edge.ts';
 import { eventually, TestGateway } from '../test/rig/gateway.ts';
 import { mochaHooks } from '../test/rig/rig.ts';
 import { type Load, startFleet } from './load-source.ts';
+import { percentile } from './percentile.ts';
 import type { Program } from './processes.ts';
 
 const { values: flags } = parseArgs({
@@ -33,10 +34,6 @@ const NOTIFIERS = 500;
 const WARM_UP = 300;
 const LONGEST_SECONDS = 300;
 const EXECUTE = 'io.zeelos.leshan.avro.request.AvroExecuteRequest';
-
-function percentile(sorted: readonly number[], share: number): number {
-  return Number(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!.toFixed(2));
-}
 
 function requestOf(gateway: TestGateway, kind: 'read' | 'execute', ticket: string, device: number): AvroRequest {
   return {
@@ -76,7 +73,6 @@ async function measure(gateway: TestGateway, kind: 'read' | 'execute', count: nu
   const startedAt = performance.now();
   await Promise.all(Array.from({ length: inFlight }, worker));
   const perSecond = Math.round((count / (performance.now() - startedAt)) * 1_000);
-  times.sort((one, other) => one - other);
   return { p50: percentile(times, 0.5), p90: percentile(times, 0.9), p99: percentile(times, 0.99), perSecond };
 }
 

@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PlatformError } from '../../common/errors.ts';
+import { ProcessGroup } from '../process-group.ts';
 import { residentMb } from '../processes.ts';
-import { ProcessGroup } from './process-group.ts';
+import { shellLine } from '../yardstick.ts';
 import type { Measurement } from './results.ts';
 import { type ServerUnderTest, type Side, type Surroundings, serverUnderTest } from './servers.ts';
 import type { Phase, Sizes } from './settings.ts';
-import { shellLine } from './yardstick.ts';
 
 /** One line of the yardstick's bench.py: figures by its own names. */
 type Row = Readonly<Record<string, number>> & { readonly case: string; readonly error?: string };

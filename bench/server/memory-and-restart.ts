@@ -1,8 +1,8 @@
 import { sleep } from '../../common/lifecycle.ts';
+import type { ProcessGroup } from '../process-group.ts';
 import { cpuSeconds, residentMb } from '../processes.ts';
 import type { Run } from './bench-py.ts';
 import { ProbeDevice } from './probe-device.ts';
-import type { ProcessGroup } from './process-group.ts';
 import type { Measurement } from './results.ts';
 import { isReady, launch, metricsOf, startServer } from './running-server.ts';
 import { type ServerUnderTest, serverUnderTest } from './servers.ts';

@@ -1,4 +1,4 @@
-import { median } from '../processes.ts';
+import { spread } from '../spread.ts';
 import type { Figure, Results } from './results.ts';
 import type { Side } from './servers.ts';
 import type { Sizes } from './settings.ts';
@@ -75,14 +75,4 @@ function table(results: Results, phase: Parameters<Results['values']>[1]): strin
   });
   const head = `| ${phase} | case | ${columns.map(([, title]) => title).join(' | ')} |`;
   return [head, `|${'---|'.repeat(columns.length + 2)}`, ...lines, ''].join('\n');
-}
-
-function spread(values: readonly number[]): string {
-  const texts = [Math.min(...values), median(values), Math.max(...values)].map(rounded);
-  if (values.length === 0) return '';
-  return new Set(texts).size === 1 ? texts[0]! : `${texts[0]} / **${texts[1]}** / ${texts[2]}`;
-}
-
-function rounded(value: number): string {
-  return String(Number(value.toPrecision(value >= 1_000 ? 5 : 3)));
 }

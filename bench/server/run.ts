@@ -4,19 +4,16 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, PlatformError } from '../../common/errors.ts';
-import { isPortFree } from '../../stack/ports.ts';
+import { FreePorts } from '../free-ports.ts';
+import { ProcessGroup } from '../process-group.ts';
+import { Yardstick } from '../yardstick.ts';
 import { command, nonConfirmable, notify, type Run, register } from './bench-py.ts';
 import { memoryAndRestart } from './memory-and-restart.ts';
-import { ProcessGroup } from './process-group.ts';
 import { summary, tables } from './report.ts';
 import { type Measurement, Results } from './results.ts';
 import type { Side, Surroundings } from './servers.ts';
 import { type Phase, type ServerSettings, type Sizes, sizesOf } from './settings.ts';
 import { commandsUnderLoad, soak } from './under-load.ts';
-import { Yardstick } from './yardstick.ts';
-
-/** Below the ports of the fleet's devices, and below those that the system gives out. */
-const OWN_PORTS = { from: 14_000, to: 15_999 };
 
 const RECEIVE_BUFFER_BYTES = 4 * 2 ** 20;
 
@@ -135,20 +132,12 @@ function warnOfSmallBuffers(): void {
 }
 
 async function choosePorts(settings: ServerSettings) {
-  let next = OWN_PORTS.from + Math.floor(Math.random() * 1_000);
-  const choose = async (wanted: number, isFree: (port: number) => Promise<boolean>) => {
-    if (wanted !== 0) return wanted;
-    while (next <= OWN_PORTS.to) {
-      const port = next++;
-      if (await isFree(port)) return port;
-    }
-    throw new PlatformError('STACK_PORT_BUSY', `no free port up to ${OWN_PORTS.to}`);
-  };
+  const ports = new FreePorts();
   return {
-    broker: await choose(settings.brokerPort, isPortFree),
-    controller: await choose(settings.controllerPort, isPortFree),
-    health: await choose(settings.healthPort, isPortFree),
-    coap: await choose(settings.coapPort, isUdpPortFree),
+    broker: settings.brokerPort || (await ports.next()),
+    controller: settings.controllerPort || (await ports.next()),
+    health: settings.healthPort || (await ports.next()),
+    coap: settings.coapPort || (await ports.next(isUdpPortFree)),
   };
 }
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PlatformError } from '../../common/errors.ts';
 import { sleep } from '../../common/lifecycle.ts';
-import { ProcessGroup } from './process-group.ts';
+import { ProcessGroup } from '../process-group.ts';
 import type { ServerUnderTest, Surroundings } from './servers.ts';
 
 const STARTS_WITHIN_MS = 120_000;

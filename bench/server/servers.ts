@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type SchemaSnapshot, subjectsOf, writeSnapshot } from '../../common/schema-registry.ts';
 import { TOPICS } from '../../schemas/topics.ts';
+import type { Broker, Yardstick } from '../yardstick.ts';
 import type { ServerSettings } from './settings.ts';
-import type { Broker, Yardstick } from './yardstick.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/zeelos.ts', import.meta.url));
 

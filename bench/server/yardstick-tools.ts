@@ -1,4 +1,4 @@
-import { ProcessGroup } from './process-group.ts';
+import { ProcessGroup } from '../process-group.ts';
 import type { ServerUnderTest, Surroundings } from './servers.ts';
 
 /** What the fleet prints, as far as it is used here. */

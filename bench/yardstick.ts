@@ -3,10 +3,10 @@ import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { PlatformError } from '../../common/errors.ts';
+import { PlatformError } from '../common/errors.ts';
 import { ProcessGroup } from './process-group.ts';
 
-const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
+const PROJECT = fileURLToPath(new URL('..', import.meta.url));
 const SCRIPT = fileURLToPath(new URL('./yardstick.sh', import.meta.url));
 const OLDEST_JAVA = 17;
 
@@ -54,10 +54,10 @@ export class Yardstick {
     this.folder = folder;
   }
 
-  /** Errors: STACK_TOOL_MISSING names everything that is missing. */
-  static find(folder: string | undefined): Yardstick {
+  /** @param files further ones that the caller uses. Errors: STACK_TOOL_MISSING names everything that is missing. */
+  static find(folder: string | undefined, files: readonly string[] = []): Yardstick {
     const found = resolve(folder ?? join(PROJECT, '../shared/yardstick'));
-    const missing = ['lib.sh', 'bench.py', 'fleet/fleet.c', 'leshan-peer/pom.xml', 'count/pom.xml']
+    const missing = ['lib.sh', 'bench.py', 'fleet/fleet.c', 'leshan-peer/pom.xml', 'count/pom.xml', ...files]
       .filter((file) => !existsSync(join(found, file)))
       .map((file) => join(found, file));
     if (missing.length > 0) {

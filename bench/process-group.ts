@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { PlatformError } from '../../common/errors.ts';
+import { PlatformError } from '../common/errors.ts';
 
 export interface GroupOptions {
   readonly env?: Readonly<Record<string, string>>;
