@@ -10,7 +10,9 @@ export interface TopicRow {
     | 'io.zeelos.leshan.avro.response.AvroResponseObserve'
     | 'io.zeelos.leshan.avro.response.AvroResponse'
     | 'io.zeelos.leshan.avro.request.AvroRequest'
-    | 'io.zeelos.lwm2m.state.ServerState';
+    | 'io.zeelos.lwm2m.state.ServerState'
+    | 'io.zeelos.analytics.AvroWindowStatistics'
+    | 'io.zeelos.analytics.AvroAlarm';
   readonly partitions: { readonly edge: number; readonly cloud: number };
   readonly cleanup: 'delete' | 'compact';
   nameFor(gatewayId: string): string;
@@ -59,6 +61,38 @@ export const TOPICS = {
     partitions: { edge: 1, cloud: 0 },
     cleanup: 'compact',
     nameFor: (gatewayId: string) => `lwm2m.${gatewayId}.state`,
+  },
+  maxPer30Seconds: {
+    direction: 'edge',
+    key: KEY,
+    value: 'io.zeelos.leshan.avro.response.AvroResponseObserve',
+    partitions: { edge: 1, cloud: 0 },
+    cleanup: 'delete',
+    nameFor: (gatewayId: string) => `analytics.${gatewayId}.observations.maxper30sec`,
+  },
+  downsampled: {
+    direction: 'edge',
+    key: KEY,
+    value: 'io.zeelos.analytics.AvroWindowStatistics',
+    partitions: { edge: 1, cloud: 0 },
+    cleanup: 'delete',
+    nameFor: (gatewayId: string) => `analytics.${gatewayId}.observations.downsampled`,
+  },
+  singleObservations: {
+    direction: 'edge',
+    key: KEY,
+    value: 'io.zeelos.leshan.avro.response.AvroResponseObserve',
+    partitions: { edge: 1, cloud: 0 },
+    cleanup: 'delete',
+    nameFor: (gatewayId: string) => `analytics.${gatewayId}.observations.single`,
+  },
+  alarms: {
+    direction: 'edge',
+    key: KEY,
+    value: 'io.zeelos.analytics.AvroAlarm',
+    partitions: { edge: 1, cloud: 0 },
+    cleanup: 'delete',
+    nameFor: (gatewayId: string) => `analytics.${gatewayId}.alarms`,
   },
 } as const satisfies Record<string, TopicRow>;
 

@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'lwm2m-server': ['lwm2m', 'schemas', 'common'],
   replicator: ['schemas', 'common'],
   connectors: ['schemas', 'common'],
+  streams: ['schemas', 'common'],
   adapters: ['lwm2m', 'common'],
   stack: ['common'],
 };

@@ -1,5 +1,35 @@
 // Made from schemas/avro by `npm run gen`; a test keeps it in step. Do not edit.
 
+/** Value of analytics.<gateway>.alarms: an alarm that began or ended. */
+export interface AvroAlarm {
+  /** gateway id */
+  readonly serverId: string;
+  /** name of the rule */
+  readonly rule: string;
+  /** what the rule looks at */
+  readonly kind: AvroAlarmKind;
+  /** whether it begins or ends here */
+  readonly state: AvroAlarmState;
+  /** endpoint name */
+  readonly ep: string;
+  /** LwM2M path; null when the rule looks at the whole endpoint */
+  readonly path?: null | { readonly 'string': string } | undefined;
+  /** ms since 1970: time of the value that began or ended it; of a silence, when it had lasted long enough */
+  readonly timestamp: number;
+  /** the value, or its change per second; of a silence null */
+  readonly value?: null | { readonly 'double': number } | undefined;
+  /** the limit of the rule that was passed; of a silence its seconds */
+  readonly limit: number;
+}
+
+/** What an alarm rule looks at. */
+export const avroAlarmKinds = ['THRESHOLD', 'RATE', 'SILENCE'] as const;
+export type AvroAlarmKind = (typeof avroAlarmKinds)[number];
+
+/** Whether an alarm begins or ends. */
+export const avroAlarmStates = ['RAISED', 'CLEARED'] as const;
+export type AvroAlarmState = (typeof avroAlarmStates)[number];
+
 /** Binding of a registration (LwM2M 1.0). */
 export const avroBnds = ['U', 'UQ', 'S', 'SQ', 'US', 'UQS'] as const;
 export type AvroBnd = (typeof avroBnds)[number];
@@ -342,6 +372,28 @@ export interface AvroResponsePayload {
 export const avroTypes = ['STRING', 'FLOAT', 'INTEGER', 'BOOLEAN', 'OPAQUE', 'TIME', 'OBJLNK'] as const;
 export type AvroType = (typeof avroTypes)[number];
 
+/** Value of analytics.<gateway>.observations.downsampled: the numbers of one resource in one window of time. */
+export interface AvroWindowStatistics {
+  /** gateway id */
+  readonly serverId: string;
+  /** endpoint name */
+  readonly ep: string;
+  /** LwM2M path */
+  readonly path: string;
+  /** ms since 1970, the first in the window */
+  readonly windowStart: number;
+  /** ms since 1970, the first behind it */
+  readonly windowEnd: number;
+  /** values */
+  readonly count: number;
+  /** smallest value */
+  readonly min: number;
+  /** largest value */
+  readonly max: number;
+  /** mean of the values */
+  readonly mean: number;
+}
+
 /** Sets notification attributes. */
 export interface AvroWriteAttributesRequest {
   /** query form, for example pmin=10&pmax=60 */
@@ -427,6 +479,8 @@ export interface ServerState {
 /** Record types by full Avro name. */
 export interface AvroRecords {
 
+  'io.zeelos.analytics.AvroAlarm': AvroAlarm;
+
   'io.zeelos.leshan.avro.request.AvroCancelRequest': AvroCancelRequest;
 
   'io.zeelos.leshan.avro.resource.AvroCompositeNode': AvroCompositeNode;
@@ -478,6 +532,8 @@ export interface AvroRecords {
   'io.zeelos.leshan.avro.response.AvroResponseObserve': AvroResponseObserve;
 
   'io.zeelos.leshan.avro.response.AvroResponsePayload': AvroResponsePayload;
+
+  'io.zeelos.analytics.AvroWindowStatistics': AvroWindowStatistics;
 
   'io.zeelos.leshan.avro.request.AvroWriteAttributesRequest': AvroWriteAttributesRequest;
 

@@ -40,6 +40,14 @@ describe('common/schema-registry', () => {
 
   it('has a subject for key and value of each topic, but none for a text key', () => {
     assert.deepEqual([...subjectsOf('gw1').keys()].sort(), [
+      'analytics.gw1.alarms-key',
+      'analytics.gw1.alarms-value',
+      'analytics.gw1.observations.downsampled-key',
+      'analytics.gw1.observations.downsampled-value',
+      'analytics.gw1.observations.maxper30sec-key',
+      'analytics.gw1.observations.maxper30sec-value',
+      'analytics.gw1.observations.single-key',
+      'analytics.gw1.observations.single-value',
       'iot.gw1.management.rep-key',
       'iot.gw1.management.rep-value',
       'iot.gw1.management.req-key',
