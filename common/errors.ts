@@ -42,6 +42,17 @@ export const ERROR_CODES = {
     meaning: 'Kafka refused a record or a request for good',
     remedy: 'see the cause: usually a size limit, a missing topic or a missing right',
   },
+  KAFKA_OFFSET_GONE: {
+    retriable: false,
+    meaning: 'a partition no longer has, or does not yet have, the offset that is to be read next',
+    remedy:
+      'records went by retention before they were read, or the topic was made anew; the reader goes on at the first record there is and says so',
+  },
+  PRODUCER_FENCED: {
+    retriable: false,
+    meaning: 'another producer was opened under the same transactional id: the partition has a new owner',
+    remedy: 'nothing, the new owner goes on; if it happens again and again, two groups share one name',
+  },
   KAFKA_SENDER_ENDED: {
     retriable: true,
     meaning: 'what writes to Kafka ended, or Kafka no longer knows what it has written',
@@ -278,6 +289,11 @@ export const ERROR_CODES = {
     retriable: false,
     meaning: 'a store refused a record for good',
     remedy: 'the record goes to the dead-letter topic with the reason',
+  },
+  KCQL_INVALID: {
+    retriable: false,
+    meaning: 'a KCQL statement cannot be understood, or names a field that its topic does not have',
+    remedy: 'the message gives line, column and what was expected there; the grammar stands in docs/connectors.md',
   },
 } as const satisfies Record<string, { retriable: boolean; meaning: string; remedy: string }>;
 

@@ -130,11 +130,13 @@ async function encodeRecordBatch(batch: BatchToEncode): Promise<{ buf: Buffer; b
 export class EncodedRecords {
   readonly length: number;
   readonly bytes: Buffer;
+  readonly partition: number | undefined;
 
-  /** @param bytes what a RecordAppender wrote */
-  constructor(length: number, bytes: Buffer) {
+  /** @param bytes what a RecordAppender wrote  @param partition where they go; by their keys when absent */
+  constructor(length: number, bytes: Buffer, partition?: number) {
     this.length = length;
     this.bytes = bytes;
+    this.partition = partition;
   }
 
   find(): undefined {
@@ -160,6 +162,10 @@ interface Assignment {
 function groupByPartition({ topic, partitionMetadata, messages, partitioner }: Assignment) {
   const groups: Record<number, unknown[] | EncodedRecords> = {};
   if (partitionMetadata.length === 0) return groups;
+  if (messages instanceof EncodedRecords && messages.partition !== undefined) {
+    groups[messages.partition] = messages;
+    return groups;
+  }
   if (messages instanceof EncodedRecords && partitionMetadata.length === 1) {
     groups[partitionMetadata[0]!.partitionId] = messages;
     return groups;
@@ -201,7 +207,7 @@ replaceModule('kafkajs/src/producer/groupMessagesPerPartition', groupByPartition
 replaceModule('kafkajs/src/producer/eosManager/index', producerIds(load('kafkajs/src/producer/eosManager/index')));
 
 const kafkajs = load('kafkajs') as typeof import('kafkajs');
-export const { CompressionCodecs, CompressionTypes, Kafka, logLevel, Partitioners } = kafkajs;
+export const { AssignerProtocol, CompressionCodecs, CompressionTypes, Kafka, logLevel, Partitioners } = kafkajs;
 
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);

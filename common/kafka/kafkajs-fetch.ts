@@ -1,0 +1,137 @@
+import { createRequire } from 'node:module';
+import { PlatformError } from '../errors.ts';
+import type { KafkaCluster } from './client.ts';
+import './kafkajs.ts';
+
+const load = createRequire(import.meta.url);
+
+/** A transaction that was aborted: its batches from this offset on, up to its marker, are no records. */
+export interface AbortedTransaction {
+  readonly producerId: number;
+  readonly firstOffset: number;
+}
+
+/** The part of a fetch answer that belongs to one partition. Offsets are numbers: exact up to 2^53. */
+export interface FetchedPartition {
+  /** Record batches one after another; the last may be cut short. */
+  readonly bytes: Buffer;
+  readonly highWatermark: number;
+  /** What is committed ends here. */
+  readonly lastStableOffset: number;
+  readonly logStartOffset: number;
+  /** In the order of their first offsets. */
+  readonly aborted: readonly AbortedTransaction[];
+}
+
+export interface PartitionRequest {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly maxWaitMs: number;
+  readonly maxBytes: number;
+}
+
+/** The parts of kafkajs's cluster and broker that a fetch needs. */
+export interface InnerCluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  addTargetTopic(topic: string): Promise<void>;
+  refreshMetadataIfNecessary(): Promise<void>;
+  findLeaderForPartitions(topic: string, partitions: readonly number[]): Readonly<Record<string, readonly number[]>>;
+  findBroker(o: { nodeId: string }): Promise<InnerBroker>;
+}
+
+interface InnerBroker {
+  readonly connectionPool: { send(o: { request: unknown; response: ResponseReader; requestTimeout: number }): unknown };
+}
+
+interface ResponseReader {
+  decode(body: Buffer): Promise<FetchedPartition & { errorCode: number }>;
+  parse<T>(answer: T): Promise<T>;
+}
+
+type EncodeFetch = (o: object) => unknown;
+
+/** The highest version that kafkajs writes (KIP-392); Kafka 4 still takes it. */
+const encodeFetch = load('kafkajs/src/protocol/requests/fetch/v11/request') as EncodeFetch;
+const { createErrorFromCode, errorCodes } = load('kafkajs/src/protocol/error') as {
+  createErrorFromCode(code: number): Error;
+  errorCodes: readonly { readonly type: string; readonly code: number }[];
+};
+const OFFSET_OUT_OF_RANGE = errorCodes.find(({ type }) => type === 'OFFSET_OUT_OF_RANGE')!.code;
+const CONSUMER_REPLICA_ID = -1;
+const READ_COMMITTED = 1;
+const ANSWER_GRACE_MS = 30_000;
+
+/** Connections of their own to the brokers of `kafka`. */
+export function openInnerCluster(kafka: KafkaCluster): InnerCluster {
+  const create = Object.getOwnPropertySymbols(kafka).find((symbol) => symbol.description === CREATE_CLUSTER)!;
+  const makeCluster = (kafka as unknown as Record<symbol, (o: object) => InnerCluster>)[create]!;
+  return makeCluster({ metadataMaxAge: 300_000, allowAutoTopicCreation: false, maxInFlightRequests: 1 });
+}
+
+const CREATE_CLUSTER = 'private:Kafka:createCluster';
+
+/** Errors: KAFKA_OFFSET_GONE; what kafkajs throws. */
+export async function fetchPartition(cluster: InnerCluster, o: PartitionRequest): Promise<FetchedPartition> {
+  await cluster.refreshMetadataIfNecessary();
+  const [nodeId] = Object.keys(cluster.findLeaderForPartitions(o.topic, [o.partition]));
+  if (nodeId === undefined) throw errorOf('UNKNOWN_TOPIC_OR_PARTITION');
+  const broker = await cluster.findBroker({ nodeId });
+  const request = encodeFetch({
+    replicaId: CONSUMER_REPLICA_ID,
+    isolationLevel: READ_COMMITTED,
+    maxWaitTime: o.maxWaitMs,
+    minBytes: 1,
+    maxBytes: o.maxBytes,
+    topics: [{ topic: o.topic, partitions: [{ partition: o.partition, fetchOffset: o.offset, maxBytes: o.maxBytes }] }],
+  });
+  const response: ResponseReader = { decode: async (body) => readAnswer(body), parse: async (answer) => answer };
+  const requestTimeout = o.maxWaitMs + ANSWER_GRACE_MS;
+  const answer = (await broker.connectionPool.send({ request, response, requestTimeout })) as Awaited<
+    ReturnType<ResponseReader['decode']>
+  >;
+  if (answer.errorCode === OFFSET_OUT_OF_RANGE)
+    throw new PlatformError('KAFKA_OFFSET_GONE', `${o.topic}/${o.partition} has no offset ${o.offset}`);
+  if (answer.errorCode !== 0) throw createErrorFromCode(answer.errorCode);
+  return answer;
+}
+
+function errorOf(type: string): Error {
+  return createErrorFromCode(errorCodes.find((row) => row.type === type)!.code);
+}
+
+/** Fetch answer, version 11, for one partition: the fields stand in the order of Kafka's message definition FetchResponse.json. */
+export function readAnswer(body: Buffer): FetchedPartition & { errorCode: number } {
+  let at = 4;
+  const topLevel = body.readInt16BE(at);
+  at += 2 + 4;
+  if (body.readInt32BE(at) < 1) return { ...NOTHING, errorCode: topLevel };
+  at += 4;
+  at += 2 + body.readInt16BE(at);
+  at += 4 + 4;
+  const errorCode = body.readInt16BE(at);
+  const highWatermark = Number(body.readBigInt64BE(at + 2));
+  const lastStableOffset = Number(body.readBigInt64BE(at + 10));
+  const logStartOffset = Number(body.readBigInt64BE(at + 18));
+  const abortedCount = Math.max(0, body.readInt32BE(at + 26));
+  at += 30;
+  const aborted: AbortedTransaction[] = [];
+  for (let i = 0; i < abortedCount; i++, at += 16) {
+    const producerId = Number(body.readBigInt64BE(at));
+    aborted.push({ producerId, firstOffset: Number(body.readBigInt64BE(at + 8)) });
+  }
+  aborted.sort((one, other) => one.firstOffset - other.firstOffset);
+  at += 4;
+  const length = Math.max(0, body.readInt32BE(at));
+  const bytes = body.subarray(at + 4, at + 4 + length);
+  return { bytes, highWatermark, lastStableOffset, logStartOffset, aborted, errorCode: topLevel || errorCode };
+}
+
+const NOTHING: FetchedPartition = {
+  bytes: Buffer.alloc(0),
+  highWatermark: -1,
+  lastStableOffset: -1,
+  logStartOffset: -1,
+  aborted: [],
+};

@@ -1,0 +1,62 @@
+import { messageOf, PlatformError } from '../errors.ts';
+import type { KafkaCluster } from './client.ts';
+import { kafkaError } from './errors.ts';
+import { type FetchedPartition, fetchPartition, type InnerCluster, openInnerCluster } from './kafkajs-fetch.ts';
+
+export interface PartitionFetcherOptions {
+  readonly kafka: KafkaCluster;
+  readonly topic: string;
+  readonly partition: number;
+  /** Largest answer; a single larger batch comes nevertheless, alone. */
+  readonly fetchBytes: number;
+}
+
+/**
+ * Fetches one partition as the bytes that the broker keeps, without a group: nothing is decoded and no object is made for a record.
+ * It has connections of its own, so that a long poll holds up nobody else. One call at a time.
+ */
+export class PartitionFetcher {
+  readonly #o: PartitionFetcherOptions;
+  #cluster: InnerCluster | undefined;
+
+  constructor(o: PartitionFetcherOptions) {
+    this.#o = o;
+  }
+
+  /**
+   * What stands at the offset and behind it, only what is committed; empty after `maxWaitMs` when there is nothing. The batches may begin
+   * before the offset, and those of aborted transactions are among them: see RecordCursor.
+   * Errors: KAFKA_UNAVAILABLE (also while the leader moves), KAFKA_REFUSED, KAFKA_OFFSET_GONE when the partition does not have the offset.
+   */
+  async fetch(offset: number, maxWaitMs: number): Promise<FetchedPartition> {
+    const { topic, partition, fetchBytes } = this.#o;
+    try {
+      const cluster = this.#cluster ?? (await this.#open());
+      return await fetchPartition(cluster, { topic, partition, offset, maxWaitMs, maxBytes: fetchBytes });
+    } catch (error) {
+      // A new one looks for the leader anew.
+      await this.close();
+      if (error instanceof PlatformError) throw error;
+      throw kafkaError(error, `fetching ${topic}/${partition}`);
+    }
+  }
+
+  async close(): Promise<void> {
+    const old = this.#cluster;
+    this.#cluster = undefined;
+    await old?.disconnect().catch((error: unknown) => void messageOf(error));
+  }
+
+  async #open(): Promise<InnerCluster> {
+    const cluster = openInnerCluster(this.#o.kafka);
+    try {
+      await cluster.connect();
+      await cluster.addTargetTopic(this.#o.topic);
+    } catch (error) {
+      await cluster.disconnect().catch(() => undefined);
+      throw error;
+    }
+    this.#cluster = cluster;
+    return cluster;
+  }
+}
