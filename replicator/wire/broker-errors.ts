@@ -208,7 +208,7 @@ export function isFencedBrokerError(code: number): boolean {
  */
 export function brokerError(code: number, doing: string, reason?: string): PlatformError {
   const broker = brokerErrorName(code);
-  const text = reason === undefined ? broker : `${broker}: ${reason}`;
+  const text = reason === undefined || reason === '' ? broker : `${broker}: ${reason}`;
   return new PlatformError(errorCodeOf(broker), `${doing}: ${text}`, { details: { broker, brokerCode: code } });
 }
 

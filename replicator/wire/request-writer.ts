@@ -1,3 +1,5 @@
+import { PlatformError } from '../../common/errors.ts';
+
 /**
  * Writes one request of Kafka's protocol (kafka.apache.org/protocol: primitive types, KIP-482 for the compact ones).
  *
@@ -8,7 +10,7 @@ const FIRST_MEMORY_BYTES = 512;
 const MEMORY_BYTES = 4_096;
 const UUID_BYTES = 16;
 const LONGEST_UVARINT = 5;
-const MAX_SHORT_STRING = 0x7fff;
+const UUID_CHARACTERS = 22;
 
 export class RequestWriter {
   /** True: compact strings and arrays, and tagged fields after each structure (KIP-482). */
@@ -71,7 +73,7 @@ export class RequestWriter {
   string(value: string | null): void {
     const bytes = value === null ? -1 : Buffer.byteLength(value);
     if (this.flexible) this.uvarint(bytes + 1);
-    else this.int16(Math.min(bytes, MAX_SHORT_STRING + 1));
+    else this.int16(bytes);
     if (value === null) return;
     const at = this.#take(bytes);
     this.#memory.write(value, at);
@@ -84,10 +86,12 @@ export class RequestWriter {
     this.#memory.set(value, at);
   }
 
-  /** @param value base64url of 16 bytes, as Kafka prints a topic id */
+  /** @param value base64url of 16 bytes, as Kafka prints a topic id @throws KAFKA_REFUSED when it is not */
   uuid(value: string): void {
     const at = this.#take(UUID_BYTES);
-    if (this.#memory.write(value, at, UUID_BYTES, 'base64url') < UUID_BYTES) this.#memory.fill(0, at, at + UUID_BYTES);
+    if (value.length !== UUID_CHARACTERS || this.#memory.write(value, at, 'base64url') !== UUID_BYTES) {
+      throw new PlatformError('KAFKA_REFUSED', `"${value}" is not a topic id`);
+    }
   }
 
   /** The length of an array; its elements follow. -1 is a null array. */

@@ -29,6 +29,8 @@ export interface TopicMetadata {
 }
 
 export interface MetadataResponse {
+  /** From version 13; REBOOTSTRAP_REQUIRED: begin again with the addresses first known (KIP-1102). */
+  readonly errorCode: number;
   readonly clusterId: string | null;
   readonly brokers: readonly BrokerNode[];
   readonly topics: readonly TopicMetadata[];
@@ -52,14 +54,13 @@ export const METADATA: Api<MetadataRequest, MetadataResponse> = {
     writer.bool(false); // what may be done with them
     writer.tags();
   },
-  decode(reader) {
+  decode(reader, version) {
     reader.skip(4);
     const brokers = reader.array(() => decodeBroker(reader));
     const clusterId = reader.nullableString();
     reader.skip(4); // controller
     const topics = reader.array(() => decodeTopic(reader));
-    // Version 13 adds an error code of the whole answer; it is set only for a client that names the cluster it expects.
-    return { clusterId, brokers, topics };
+    return { errorCode: version < 13 ? 0 : reader.int16(), clusterId, brokers, topics };
   },
 };
 
