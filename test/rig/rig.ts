@@ -56,9 +56,17 @@ function joined(chosen: StackPorts, byName: ReadonlyMap<ServerName, Stack>): Sta
   };
 }
 
+const closers: (() => Promise<void>)[] = [];
+
+/** For what a test file shares with others of its mocha process: closed after the last test, the newest first. */
+export function closeAtEnd(close: () => Promise<void>): void {
+  closers.push(close);
+}
+
 /** Root hook of mocha (see .mocharc.json): stops what was started and removes the folder. */
 export const mochaHooks = {
   async afterAll(): Promise<void> {
+    for (const close of closers.splice(0).reverse()) await close();
     const started = await Promise.allSettled(stacks.values());
     await Promise.all(started.map(async (result) => (result.status === 'fulfilled' ? result.value.stop() : undefined)));
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
