@@ -7,6 +7,18 @@ import type { SchemaSnapshot, SchemaSource } from './schema-registry.ts';
 /** Schema ids that one reader remembers. A fleet uses about ten; beyond the limit the oldest is forgotten and learnt again. */
 const KNOWN_SCHEMAS_LIMIT = 1_000;
 
+/** The schema that a record was written in. */
+export interface WriterSchema {
+  readonly id: number;
+  /** As JSON, complete in itself. */
+  readonly schema: unknown;
+}
+
+interface KnownWriter {
+  readonly type: AvroType;
+  readonly schema: WriterSchema;
+}
+
 /** An encoder for the value (or key) of one topic, under the id that the snapshot gives its subject. */
 export function encoderFor<N extends keyof AvroRecords>(
   snapshot: SchemaSnapshot,
@@ -38,7 +50,7 @@ export function encodeChecked<T>(encoder: FrameEncoder<T>, value: T): Buffer {
 export class RecordReader<T = unknown> {
   readonly #source: SchemaSource;
   readonly #reader: AvroType | undefined;
-  readonly #known = new Map<number, AvroType>();
+  readonly #known = new Map<number, KnownWriter>();
 
   constructor(source: SchemaSource, record?: keyof AvroRecords) {
     this.#source = source;
@@ -47,10 +59,20 @@ export class RecordReader<T = unknown> {
 
   /** Errors: AVRO_FRAME, AVRO_UNKNOWN_SCHEMA, AVRO_INVALID (never retriable), REGISTRY_UNAVAILABLE (retriable). */
   async decode(bytes: Uint8Array): Promise<T> {
+    const { type, schema } = await this.#writerOf(bytes);
+    return this.#read(type, Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes), schema.id);
+  }
+
+  /** As `decode`, with the schema of the writer: the same object for all records of one schema id. */
+  async decodeWithSchema(bytes: Uint8Array): Promise<{ readonly value: T; readonly schema: WriterSchema }> {
+    const { type, schema } = await this.#writerOf(bytes);
+    return { value: this.#read(type, Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes), schema.id), schema };
+  }
+
+  async #writerOf(bytes: Uint8Array): Promise<KnownWriter> {
     const id = schemaIdOf(bytes);
     if (id === undefined) throw new PlatformError('AVRO_FRAME', `${bytes.length} bytes without a schema id`);
-    const writer = this.#known.get(id) ?? (await this.#learn(id));
-    return this.#read(writer, Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes), id);
+    return this.#known.get(id) ?? (await this.#learn(id));
   }
 
   #read(writer: AvroType, bytes: Buffer, id: number): T {
@@ -69,12 +91,12 @@ export class RecordReader<T = unknown> {
     return result.value;
   }
 
-  async #learn(id: number): Promise<AvroType> {
+  async #learn(id: number): Promise<KnownWriter> {
     const schema = await this.#source.schemaById(id);
     if (schema === undefined) {
       throw new PlatformError('AVRO_UNKNOWN_SCHEMA', `nobody knows schema id ${id}`, { details: { schemaId: id } });
     }
-    const writer = this.#compile(schema, id);
+    const writer = { type: this.#compile(schema, id), schema: { id, schema } };
     if (this.#known.size >= KNOWN_SCHEMAS_LIMIT) this.#known.delete(this.#known.keys().next().value!);
     this.#known.set(id, writer);
     return writer;

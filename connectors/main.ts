@@ -10,6 +10,7 @@ import { InfluxdbSink } from './influxdb/sink.ts';
 import type { GraphObjectModel } from './orientdb/model-vertices.ts';
 import { OrientdbSink } from './orientdb/sink.ts';
 import { Runner } from './runner.ts';
+import { readSecret } from './secret-file.ts';
 import {
   type ConnectorSettings,
   INFLUXDB_SETTINGS,
@@ -29,7 +30,8 @@ export const CONNECTORS = {
 /** Observations and replies to InfluxDB, until the signal is aborted. Errors: TRANSPORT_BIND when the health port is taken. */
 export async function influxdbMain(settings: InfluxdbSettings, context: ServiceContext): Promise<void> {
   const { influxUrl: url, influxOrg: org, influxBucket: bucket, influxTokenFile: tokenFile } = settings;
-  await run('influxdb', settings, new InfluxdbSink({ url, org, bucket, tokenFile }), context);
+  const credentials = async () => ({ token: await readSecret(tokenFile) });
+  await run('influxdb', settings, new InfluxdbSink({ url, org, bucket, credentials }), context);
 }
 
 /** Registrations to OrientDB, until the signal is aborted. Errors: TRANSPORT_BIND when the health port is taken. */
@@ -42,7 +44,7 @@ export async function orientdbMain(
     port: settings.orientPort,
     database: settings.orientDatabase,
     user: settings.orientUser,
-    passwordFile: settings.orientPasswordFile,
+    password: () => readSecret(settings.orientPasswordFile),
   };
   await run('orientdb', settings, new OrientdbSink(target, context.models), context);
 }

@@ -1,17 +1,29 @@
+import type { WriterSchema } from '../common/records.ts';
 import type { AvroRegistrationResponse, AvroResponse, AvroResponseObserve } from '../schemas/generated/records.ts';
 
 /** A decoded record, by the row of the topic table it came from. */
 export type SinkValue =
   | { readonly from: 'observations'; readonly value: AvroResponseObserve }
   | { readonly from: 'replies'; readonly value: AvroResponse }
-  | { readonly from: 'registrations'; readonly value: AvroRegistrationResponse };
+  | { readonly from: 'registrations'; readonly value: AvroRegistrationResponse }
+  /** Of any topic, for a sink that maps by KCQL. */
+  | { readonly from: 'any'; readonly value: unknown; readonly schema: WriterSchema };
 
-export type SinkTopic = SinkValue['from'];
-export type SinkRecord = SinkValue & { readonly topic: string; readonly partition: number; readonly offset: string };
+export type SinkTopic = Exclude<SinkValue['from'], 'any'>;
+export type SinkRecord = SinkValue & {
+  readonly topic: string;
+  /** Where the record first stood: one that was replayed from the dead letters keeps its place. */
+  readonly partition: number;
+  readonly offset: string;
+  /** ms since 1970, the record's own in its topic. */
+  readonly timestampMs: number;
+};
 
 /** Why a record leaves nothing in the store although nothing is wrong with it. Labels of a metric, so the list is closed. */
 export const SKIP_REASONS = {
   tombstone: 'the record has no value',
+  no_field: 'none of the selected fields has a value',
+  dropped: 'the store failed and the error policy is NOOP',
   not_finite: 'every value in it is NaN or infinite, which the store cannot hold',
   stale: 'the store already knows something newer of this endpoint',
   unknown_endpoint: 'it ends a registration that the store has never seen',

@@ -39,6 +39,8 @@ export interface ConsumeOptions {
   readonly log: Log;
   /** Largest fetch of one partition; bounds what one batch holds in memory. */
   readonly batchBytes?: number;
+  /** A fetch waits for so many bytes, but no longer than so many milliseconds: small batches become few larger ones. */
+  readonly gather?: { readonly bytes: number; readonly ms: number };
   /** The next batch comes when `onBatch` resolves, and nothing is committed but by the batch's `commit`. */
   readonly commitsItself?: boolean;
   /** How long the group waits for a member that says nothing, so also how long a successor waits after a kill. */
@@ -84,7 +86,9 @@ async function consumeUntilCrash(o: ConsumeOptions): Promise<string> {
     metadataMaxAge: METADATA_AGE_MS,
     maxBytesPerPartition: o.batchBytes ?? DEFAULT_BATCH_BYTES,
     maxBytes: 4 * (o.batchBytes ?? DEFAULT_BATCH_BYTES),
-    maxWaitTimeInMs: 500,
+    ...(o.gather === undefined
+      ? { maxWaitTimeInMs: 500 }
+      : { minBytes: o.gather.bytes, maxWaitTimeInMs: Math.min(o.gather.ms, sessionTimeout / 4) }),
     allowAutoTopicCreation: false,
     retry: { retries: 5, initialRetryTime: 100, maxRetryTime: 1_000, restartOnFailure: async () => false },
   });

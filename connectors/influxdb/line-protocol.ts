@@ -1,24 +1,15 @@
-import { escape as escaped } from '@influxdata/influxdb-client';
 import type { SinkRecord } from '../sink.ts';
+import { quoted, type RecordLines, tagText } from './line-text.ts';
 import { nanosecondsWithin, type PathValue, type PointValue, pathValuesOf } from './points.ts';
 
 const MEASUREMENT = 'resources';
-/** The library looks at each character; hardly any name has one of these. */
-const SPECIAL_IN_TAG = /[, =\n\r\t]/;
-const SPECIAL_IN_TEXT = /["\\]/;
-
-export interface RecordLines {
-  readonly lines: readonly string[];
-  /** Points left out because their value is NaN or infinite. */
-  readonly notFinite: number;
-}
 
 /**
  * The lines of one observation or reply. Tags have few values each: ticket, observation id and code are fields, for as tags they
  * would make a new series each. Tags stand sorted by key, as InfluxDB wants them.
  */
 export function linesOf(record: SinkRecord): RecordLines {
-  if (record.from === 'registrations') return { lines: [], notFinite: 0 };
+  if (record.from !== 'observations' && record.from !== 'replies') return { lines: [], notFinite: 0 };
   const { ep, serverId, path, rep } = record.value;
   const head = `${MEASUREMENT}${tag('ep', ep)}${tag('kind', rep.kind)}`;
   const server = tag('serverId', serverId);
@@ -51,16 +42,12 @@ function commonFields(record: SinkRecord & { from: 'observations' | 'replies' })
 
 /** InfluxDB refuses an empty tag; leaving it out means the same to a query. */
 function tag(name: string, value: string): string {
-  return value === '' ? '' : `,${name}=${SPECIAL_IN_TAG.test(value) ? escaped.tag(value) : value}`;
+  return value === '' ? '' : `,${name}=${tagText(value)}`;
 }
 
 function valueField(value: PointValue | undefined): string {
   if (value === undefined) return '';
   return `,${value.field}=${value.field === 'svalue' ? quoted(value.value) : value.value}`;
-}
-
-function quoted(value: string): string {
-  return SPECIAL_IN_TEXT.test(value) ? escaped.quoted(value) : `"${value}"`;
 }
 
 function isNotFinite({ value }: PathValue): boolean {

@@ -8,6 +8,7 @@ import type {
   AvroResponsePayload,
 } from '../../schemas/generated/records.ts';
 import type { SinkRecord } from '../sink.ts';
+import { withinUnit } from './line-text.ts';
 
 /** The value of one point, by the field that holds it. */
 export type PointValue =
@@ -110,12 +111,14 @@ const OBSERVE_STEP = 65_536;
 
 /**
  * Nanoseconds within the record's millisecond, the same at every replay: they keep apart what one endpoint says of one path in one
- * millisecond. For notifications from their Observe option (`seq` = option value × 65536 + message id), for replies from the ticket.
+ * millisecond. For notifications from their Observe option (`seq` = option value × 65536 + message id), or where a value has none from
+ * its place in the topic; for replies from the ticket.
  */
 export function nanosecondsWithin(record: SinkRecord): number {
   if (record.from === 'observations') {
     const seq = record.value.seq;
-    return seq === null || seq === undefined ? 0 : Math.floor(Number(seq.long) / OBSERVE_STEP) % SUB_MS;
+    if (seq === null || seq === undefined) return withinUnit(record.partition, record.offset, SUB_MS);
+    return Math.floor(Number(seq.long) / OBSERVE_STEP) % SUB_MS;
   }
   return record.from === 'replies' ? hash32(record.value.ticket) % SUB_MS : 0;
 }

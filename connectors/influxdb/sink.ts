@@ -1,17 +1,17 @@
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { HttpError, InfluxDB } from '@influxdata/influxdb-client';
-import { messageOf, PlatformError } from '../../common/errors.ts';
-import { readSecret } from '../secret-file.ts';
+import { hasCode } from '../../common/errors.ts';
 import type { Sink, SinkRecord, Skips } from '../sink.ts';
+import { ensureBucket } from './bucket.ts';
+import { type InfluxAddress, InfluxClient, isUnauthorised } from './client.ts';
 import { linesOf } from './line-protocol.ts';
+import type { RecordLines } from './line-text.ts';
 
-export interface InfluxdbTarget {
-  readonly url: string;
-  readonly org: string;
+export interface InfluxdbTarget extends InfluxAddress {
   readonly bucket: string;
-  readonly tokenFile: string;
+  /** Make the bucket when it is not there; false when absent. */
+  readonly createBucket?: boolean;
+  /** How long points are kept, in seconds; 0 for ever, as it is when absent. */
+  readonly retentionSeconds?: number | undefined;
 }
 
 /** One request: InfluxDB parses a body as a whole, and takes up to 50 MB. */
@@ -19,47 +19,32 @@ const LINES_PER_REQUEST = 5_000;
 /** While InfluxDB works on one request the lines of the next are made and sent. */
 const POSTS_AT_ONCE = 2;
 const REQUEST_CHARACTERS = 4 * 2 ** 20;
-/** Loopback and a fast network gain nothing from it, but a body of this size crosses a WAN in a tenth of the bytes. */
-const GZIP_ABOVE_BYTES = 256 * 1024;
-/** Longest silence of InfluxDB before it counts as away. */
-const REQUEST_TIMEOUT_MS = 30_000;
-const REASON_CHARACTERS = 300;
 
-/**
- * Observations and replies as points of the measurement `resources`. It writes through the transport of the client library, not
- * through its WriteApi: that one keeps failed lines in a buffer of its own and retries them where nobody sees it.
- */
+/** Records as points: observations and replies in the measurement `resources`, or what the given mapping makes of any record. */
 export class InfluxdbSink implements Sink {
   readonly #target: InfluxdbTarget;
-  readonly #agent: HttpAgent;
-  readonly #path: string;
+  readonly #client: InfluxClient;
+  readonly #linesOf: (record: SinkRecord) => RecordLines;
   readonly counters = { points_written: 0, points_not_finite: 0 };
-  #influx: InfluxDB | undefined;
 
-  constructor(target: InfluxdbTarget) {
+  constructor(target: InfluxdbTarget, mapping: (record: SinkRecord) => RecordLines = linesOf) {
     this.#target = target;
-    const Agent = target.url.startsWith('https:') ? HttpsAgent : HttpAgent;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: 4 });
-    const query = new URLSearchParams({ org: target.org, bucket: target.bucket, precision: 'ns' });
-    this.#path = `/api/v2/write?${query}`;
+    this.#client = new InfluxClient(target);
+    this.#linesOf = mapping;
   }
 
   async connect(signal: AbortSignal): Promise<void> {
-    const token = await readSecret(this.#target.tokenFile);
-    this.#influx = new InfluxDB({
-      url: this.#target.url,
-      token,
-      timeout: REQUEST_TIMEOUT_MS,
-      transportOptions: { agent: this.#agent },
-    });
+    const { bucket, createBucket: create = false, retentionSeconds } = this.#target;
+    await this.#client.connect(signal);
+    await ensureBucket(this.#client, { bucket, create, retentionSeconds }, signal);
     // An empty write is answered 204 only when token, organisation and bucket are right, and a write-only token may do it.
     await this.#post('', signal);
   }
 
   async write(batch: readonly SinkRecord[], signal: AbortSignal): Promise<Skips> {
-    const tally: Tally = { points: 0, notFinite: 0, emptyRecords: 0 };
+    const tally = new Tally();
     const posts: Promise<void>[] = [];
-    for (const body of bodiesOf(batch, tally)) {
+    for (const body of this.#bodiesOf(batch, tally)) {
       await posts.at(-POSTS_AT_ONCE)?.catch(() => undefined);
       const post = this.#post(body, signal);
       // Told below; until then a failure is not unheard.
@@ -70,80 +55,75 @@ export class InfluxdbSink implements Sink {
     }
     // All settle before a failure is told, so that nothing is under way when the batch comes again.
     const failed = (await Promise.allSettled(posts)).find((post) => post.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    if (failed !== undefined) {
+      if (batch.length === 1 && hasCode(failed.reason, 'SINK_REFUSED')) await this.#storeGoodLines(batch[0]!, signal);
+      throw failed.reason;
+    }
     this.counters.points_written += tally.points;
     this.counters.points_not_finite += tally.notFinite;
-    return tally.emptyRecords === 0 ? {} : { not_finite: tally.emptyRecords };
+    return tally.skips;
   }
 
   async close(): Promise<void> {
-    this.#influx = undefined;
-    this.#agent.destroy();
+    this.#client.close();
   }
 
-  async #post(body: string, signal: AbortSignal): Promise<void> {
-    if (this.#influx === undefined) throw new PlatformError('SINK_UNAVAILABLE', 'InfluxDB is not connected');
-    // The transport leaves a timed-out request open and its listener on the signal: a signal of its own ends both.
-    const request = new AbortController();
-    const pass = () => request.abort();
-    signal.addEventListener('abort', pass, { once: true });
-    try {
-      signal.throwIfAborted();
-      await this.#influx.transport.request(this.#path, body, {
-        method: 'POST',
-        headers: { 'content-type': 'text/plain; charset=utf-8' },
-        gzipThreshold: GZIP_ABOVE_BYTES,
-        signal: request.signal,
-      });
-    } catch (cause) {
-      signal.throwIfAborted();
-      throw sinkError(cause, this.#target);
-    } finally {
-      signal.removeEventListener('abort', pass);
-      request.abort();
-    }
-  }
-}
-
-interface Tally {
-  points: number;
-  notFinite: number;
-  /** Records of which nothing is left. */
-  emptyRecords: number;
-}
-
-/** The lines of the batch in request bodies; the tally is complete after the last. */
-function* bodiesOf(batch: readonly SinkRecord[], tally: Tally): Generator<string> {
-  let lines: string[] = [];
-  let characters = 0;
-  for (const record of batch) {
-    const made = linesOf(record);
-    tally.notFinite += made.notFinite;
-    tally.points += made.lines.length;
-    if (made.lines.length === 0) tally.emptyRecords++;
-    for (const line of made.lines) {
-      if (lines.length >= LINES_PER_REQUEST || characters + line.length > REQUEST_CHARACTERS) {
-        yield lines.join('\n');
-        lines = [];
-        characters = 0;
+  /** Of a record with a line that InfluxDB refuses the others are stored: the runner sets it aside as a whole. */
+  async #storeGoodLines(record: SinkRecord, signal: AbortSignal): Promise<void> {
+    const { lines } = this.#linesOf(record);
+    if (lines.length < 2) return;
+    for (const line of lines) {
+      try {
+        await this.#post(line, signal);
+        this.counters.points_written++;
+      } catch (error) {
+        if (!hasCode(error, 'SINK_REFUSED')) throw error;
       }
-      lines.push(line);
-      characters += line.length + 1;
     }
   }
-  if (lines.length > 0) yield lines.join('\n');
+
+  /** A session that has run out is opened anew, once. */
+  async #post(lines: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#client.write(this.#target.bucket, lines, signal);
+    } catch (error) {
+      if (!isUnauthorised(error)) throw error;
+      await this.#client.connect(signal);
+      await this.#client.write(this.#target.bucket, lines, signal);
+    }
+  }
+
+  /** The lines of the batch in request bodies; the tally is complete after the last. */
+  *#bodiesOf(batch: readonly SinkRecord[], tally: Tally): Generator<string> {
+    let lines: string[] = [];
+    let characters = 0;
+    for (const record of batch) {
+      const made = this.#linesOf(record);
+      tally.add(made);
+      for (const line of made.lines) {
+        if (lines.length >= LINES_PER_REQUEST || characters + line.length > REQUEST_CHARACTERS) {
+          yield lines.join('\n');
+          lines = [];
+          characters = 0;
+        }
+        lines.push(line);
+        characters += line.length + 1;
+      }
+    }
+    if (lines.length > 0) yield lines.join('\n');
+  }
 }
 
-/** Refused for what the body holds; every other status may change without a change of the records. */
-const REFUSALS = new Set([400, 413, 422]);
+class Tally {
+  points = 0;
+  notFinite = 0;
+  readonly skips: Skips = {};
 
-function sinkError(cause: unknown, target: InfluxdbTarget): PlatformError {
-  if (!(cause instanceof HttpError))
-    return new PlatformError('SINK_UNAVAILABLE', `InfluxDB at ${target.url} does not answer: ${messageOf(cause)}`, {
-      cause,
-    });
-  const reason = String(cause.json?.message ?? cause.statusMessage).slice(0, REASON_CHARACTERS);
-  const text = `InfluxDB answered ${cause.statusCode}: ${reason}`;
-  const code = REFUSALS.has(cause.statusCode) ? 'SINK_REFUSED' : 'SINK_UNAVAILABLE';
-  return new PlatformError(code, text, { details: { status: cause.statusCode } });
+  add({ lines, notFinite }: RecordLines): void {
+    this.points += lines.length;
+    this.notFinite += notFinite;
+    if (lines.length > 0) return;
+    const reason = notFinite > 0 ? 'not_finite' : 'no_field';
+    this.skips[reason] = (this.skips[reason] ?? 0) + 1;
+  }
 }

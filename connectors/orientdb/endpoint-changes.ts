@@ -25,11 +25,28 @@ export interface EndpointFields {
   readonly attributes: Readonly<Record<string, string>> | null;
   /** Extension: path of the objects when they do not stand at the root; an UPDATE does not repeat it. */
   readonly root: string | null;
+  /** Extension: the registrations that ended, the newest last. */
+  readonly history: readonly PastRegistration[];
 }
+
+/** One that ended. Times in ms since 1970. */
+export interface PastRegistration {
+  readonly regId: string;
+  readonly serverId: string;
+  readonly regDate: number | null;
+  readonly endedAt: number;
+  /** `replaced`: the device registered anew and nothing said that the former one ended. */
+  readonly end: 'expired' | 'left' | 'replaced';
+}
+
+/** Ended registrations that an endpoint keeps; beyond it the oldest is forgotten. */
+export const HISTORY_LIMIT = 20;
 
 /** What the graph knows of an endpoint, as far as the next record depends on it. */
 export interface KnownEndpoint {
   readonly serverId: string | undefined;
+  readonly regId: string | undefined;
+  readonly history: readonly PastRegistration[];
   readonly regDate: number | undefined;
   readonly regLastUpdate: number | undefined;
   readonly root: string | undefined;
@@ -88,6 +105,7 @@ function applyNew(before: EndpointChanges | undefined, record: AvroRegistrationN
     sms: record.sms?.string ?? null,
     attributes: record.attributes?.map ?? null,
     root: root === '' ? null : root,
+    history: historyWith(before, record.regId, { endedAt: record.regDate, end: 'replaced' }),
   };
   const made = changes(before, record.serverId, fields, objectLinksOf(record.links, root));
   return { ...made, gatewayName: record.gatewayEp?.string };
@@ -113,20 +131,37 @@ function applyUpdate(before: EndpointChanges | undefined, record: AvroRegistrati
 }
 
 /**
- * A DELETE names no registration. It ends the one the graph shows unless that one began after the DELETE's last update, or belongs to
- * another server: then it is the late end of an older registration.
+ * Ends the registration that the graph shows, unless it names another one. A DELETE of an older server names none: it is the late end
+ * of an older registration when the one that is shown began after the DELETE's last update, or belongs to another server.
  */
 function applyDelete(before: EndpointChanges | undefined, record: AvroRegistrationDelete): Applied {
   if (before === undefined) return 'unknown_endpoint';
-  const { serverId, regDate, regLastUpdate } = before.known;
-  if (record.lastUp < (regDate ?? -Infinity)) return 'stale';
+  const { serverId, regId, regDate, regLastUpdate } = before.known;
   if (serverId !== undefined && serverId !== record.serverId) return 'stale';
+  const ended = record.regId?.string;
+  if (ended !== undefined && regId !== undefined ? ended !== regId : record.lastUp < (regDate ?? -Infinity))
+    return 'stale';
   const fields = {
     expired: record.expired,
     online: false,
+    history: historyWith(before, undefined, { endedAt: record.lastUp, end: record.expired ? 'expired' : 'left' }),
     regLastUpdate: Math.max(record.lastUp, regLastUpdate ?? record.lastUp),
   };
   return changes(before, record.serverId, fields, undefined);
+}
+
+/** The history with the registration that was shown, unless that is the one which begins. One that is in it already is not added again. */
+function historyWith(
+  before: EndpointChanges | undefined,
+  begins: string | undefined,
+  { endedAt, end }: Pick<PastRegistration, 'endedAt' | 'end'>,
+): readonly PastRegistration[] {
+  const { history = [], regId, serverId, regDate } = before?.known ?? {};
+  if (regId === undefined || regId === begins) return history;
+  const known = history.find((one) => one.regId === regId);
+  if (known !== undefined && end === 'replaced') return history;
+  const past = { regId, serverId: serverId ?? '', regDate: regDate ?? null, endedAt, end };
+  return [...history.filter((one) => one.regId !== regId), past].slice(-HISTORY_LIMIT);
 }
 
 function isOlder(lastUp: number, before: EndpointChanges | undefined): boolean {
@@ -142,6 +177,8 @@ function changes(
   return {
     known: {
       serverId,
+      regId: fields.regId ?? before?.known.regId,
+      history: fields.history ?? before?.known.history ?? [],
       regDate: fields.regDate ?? before?.known.regDate,
       regLastUpdate: fields.regLastUpdate ?? before?.known.regLastUpdate,
       root: fields.root === undefined ? before?.known.root : (fields.root ?? undefined),

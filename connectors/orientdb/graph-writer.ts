@@ -1,4 +1,4 @@
-import type { EndpointChanges, EndpointFields, KnownEndpoint } from './endpoint-changes.ts';
+import type { EndpointChanges, EndpointFields, KnownEndpoint, PastRegistration } from './endpoint-changes.ts';
 import { inFlight } from './in-flight.ts';
 import type { OrientMap, OrientRecordId, OrientRow, OrientSession } from './session.ts';
 
@@ -28,9 +28,10 @@ const ENDPOINT_FIELDS = [
   'sms',
   'attributes',
   'root',
+  'history',
 ] as const satisfies readonly (keyof EndpointFields)[];
 
-const FIND_ENDPOINTS = `SELECT @rid AS rid, name, regDate, regLastUpdate, root,
+const FIND_ENDPOINTS = `SELECT @rid AS rid, name, regId, regDate, regLastUpdate, root, history,
  in('hasEndpoint').@rid AS serverRids, in('hasEndpoint').name AS serverNames,
  in('hasChild').name AS gatewayNames FROM Endpoints WHERE name IN :names`;
 
@@ -51,6 +52,8 @@ function storedEndpoint(row: OrientRow): StoredEndpoint {
     gateways: (row.gatewayNames ?? []) as readonly string[],
     known: {
       serverId: names[0],
+      regId: (row.regId ?? undefined) as string | undefined,
+      history: (row.history ?? []) as readonly PastRegistration[],
       regDate: (row.regDate ?? undefined) as number | undefined,
       regLastUpdate: (row.regLastUpdate ?? undefined) as number | undefined,
       root: (row.root ?? undefined) as string | undefined,
@@ -88,7 +91,7 @@ type Statement = readonly [sql: string, params: OrientMap];
 async function upsertEndpoint(session: OrientSession, { name, changes }: PendingEndpoint): Promise<OrientRecordId> {
   const given = ENDPOINT_FIELDS.filter((field) => changes.fields[field] !== undefined);
   const params: Record<string, OrientMap[string]> = { name };
-  for (const field of given) params[field] = changes.fields[field]!;
+  for (const field of given) params[field] = changes.fields[field] as OrientMap[string];
   if (changes.fields.attributes) params.attributes = plainAttributes(changes.fields.attributes);
   const set = ['name', ...given].map((field) => `${field} = :${field}`).join(', ');
   const rows = await session.command(`UPDATE Endpoints SET ${set} UPSERT RETURN AFTER @rid WHERE name = :name`, params);
@@ -197,7 +200,7 @@ const ENDPOINTS = {
 };
 const OBJECTS = {
   find: 'SELECT @rid AS rid, id AS key FROM Objects WHERE id IN :keys',
-  make: 'UPDATE Objects SET id = :key, name = :name UPSERT RETURN AFTER @rid WHERE id = :key',
+  make: 'UPDATE Objects SET id = :key, name = :name, modelled = false UPSERT RETURN AFTER @rid WHERE id = :key',
   params: (key: number): OrientMap => ({ key, name: `Object ${key}` }),
 };
 

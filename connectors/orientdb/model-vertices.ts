@@ -22,8 +22,10 @@ export interface GraphResourceModel {
   readonly units: string;
 }
 
-const OBJECT_FIELDS = ['id', 'name', 'description', 'multiple', 'mandatory'] as const;
-const RESOURCE_FIELDS = [...OBJECT_FIELDS, 'operations', 'type', 'range', 'units'] as const;
+const COMMON_FIELDS = ['id', 'name', 'description', 'multiple', 'mandatory'] as const;
+/** `modelled` is false for an object that a device announces and no model describes. */
+const OBJECT_FIELDS = [...COMMON_FIELDS, 'modelled'] as const;
+const RESOURCE_FIELDS = [...COMMON_FIELDS, 'operations', 'type', 'range', 'units'] as const;
 const quoted = (name: string) => `\`${name}\``;
 const assignments = (names: readonly string[]) => names.map((name) => `${quoted(name)} = :${name}`).join(', ');
 
@@ -69,7 +71,7 @@ function differs(row: OrientRow | undefined, params: OrientMap): boolean {
 }
 
 function objectParams({ id, name, description, multiple, mandatory }: GraphObjectModel): OrientMap {
-  return { id, name, description, multiple, mandatory };
+  return { id, name, description, multiple, mandatory, modelled: true };
 }
 
 function resourceParams(resource: GraphResourceModel): OrientMap {

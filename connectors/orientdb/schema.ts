@@ -1,6 +1,6 @@
 import type { OrientSession } from './session.ts';
 
-/** The graph of the original, with its names; `Endpoints.root` and `hasChild` are ours. Types by property. */
+/** The graph of the original, with its names; `Endpoints.root`, `Endpoints.history`, `Objects.modelled` and `hasChild` are ours. Types by property. */
 const VERTEX_CLASSES = {
   Servers: { name: 'STRING' },
   Endpoints: {
@@ -20,8 +20,16 @@ const VERTEX_CLASSES = {
     sms: 'STRING',
     attributes: 'EMBEDDEDMAP',
     root: 'STRING',
+    history: 'EMBEDDEDLIST',
   },
-  Objects: { id: 'INTEGER', name: 'STRING', description: 'STRING', multiple: 'BOOLEAN', mandatory: 'BOOLEAN' },
+  Objects: {
+    id: 'INTEGER',
+    name: 'STRING',
+    description: 'STRING',
+    multiple: 'BOOLEAN',
+    mandatory: 'BOOLEAN',
+    modelled: 'BOOLEAN',
+  },
   Resources: {
     id: 'INTEGER',
     name: 'STRING',

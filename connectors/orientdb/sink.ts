@@ -1,6 +1,5 @@
 import { PlatformError } from '../../common/errors.ts';
 import { sleep } from '../../common/lifecycle.ts';
-import { readSecret } from '../secret-file.ts';
 import type { Sink, SinkRecord, SkipReason, Skips } from '../sink.ts';
 import { applyRegistration, type EndpointChanges, endpointNameOf } from './endpoint-changes.ts';
 import { findEndpoints, type PendingEndpoint, type StoredEndpoint, writeEndpoints } from './graph-writer.ts';
@@ -9,7 +8,8 @@ import { ensureSchema } from './schema.ts';
 import { isConflict, type OrientAddress, OrientSession } from './session.ts';
 
 export interface OrientdbTarget extends OrientAddress {
-  readonly passwordFile: string;
+  /** Asked at each connect, so that it may change. */
+  password(): Promise<string>;
 }
 
 /** Endpoints that are read and written together; bounds the answers that are held. */
@@ -36,7 +36,7 @@ export class OrientdbSink implements Sink {
 
   async connect(signal: AbortSignal): Promise<void> {
     this.#session?.close();
-    const session = await OrientSession.open(this.#target, await readSecret(this.#target.passwordFile), signal);
+    const session = await OrientSession.open(this.#target, await this.#target.password(), signal);
     this.#session = session;
     await session.endWith(signal, async () => {
       await ensureSchema(session);

@@ -134,7 +134,11 @@ export function deleteRecord(
   expired: boolean,
   nowMs: number,
 ): AvroRegistrationResponse {
-  return { kind: 'DELETE', body: { [DELETE]: { ep: registration.endpointName, serverId, expired, lastUp: nowMs } } };
+  const { endpointName: ep, registrationId } = registration;
+  return {
+    kind: 'DELETE',
+    body: { [DELETE]: { ep, serverId, expired, lastUp: nowMs, regId: { string: registrationId } } },
+  };
 }
 
 const NO_LINKS: readonly AvroLink[] = [];

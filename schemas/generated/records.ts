@@ -168,6 +168,8 @@ export interface AvroRegistrationDelete {
   readonly expired: boolean;
   /** ms since 1970 */
   readonly lastUp: number;
+  /** extension: the registration that ended */
+  readonly regId?: null | { readonly 'string': string } | undefined;
 }
 
 /** What happened to a registration. */

@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { InfluxDB } from '@influxdata/influxdb-client';
+import { hasCode } from '../../../common/errors.ts';
 import { consume } from '../../../common/kafka/consumer.ts';
 import { sleep, untilAborted } from '../../../common/lifecycle.ts';
+import { KcqlLines } from '../../../connectors/influxdb/kcql-lines.ts';
 import { InfluxdbSink } from '../../../connectors/influxdb/sink.ts';
+import { parseKcql } from '../../../connectors/kcql/parse.ts';
 import { influxdbMain } from '../../../connectors/main.ts';
 import type { SinkRecord } from '../../../connectors/sink.ts';
+import { selfContainedSchema } from '../../../schemas/avro-types.ts';
 import type { AvroResource, AvroResponse, AvroResponseObserve } from '../../../schemas/generated/records.ts';
+import { TOPICS } from '../../../schemas/topics.ts';
 import type { Stack } from '../../../stack/stack.ts';
 import { sinkContract } from '../../contract/sink.ts';
 import { useStack } from '../../rig/rig.ts';
@@ -91,9 +97,13 @@ class Bucket {
   }
 }
 
+async function tokenOf(stack: Stack) {
+  return { token: readFileSync(stack.credentials.influx.tokenFile, 'utf8').trim() };
+}
+
 function targetOf(stack: Stack) {
-  const { org, bucket, tokenFile } = stack.credentials.influx;
-  return { url: `http://127.0.0.1:${stack.ports.influxdb}`, org, bucket, tokenFile };
+  const { org, bucket } = stack.credentials.influx;
+  return { url: `http://127.0.0.1:${stack.ports.influxdb}`, org, bucket, credentials: () => tokenOf(stack) };
 }
 
 sinkContract('influxdb', async () => {
@@ -106,7 +116,7 @@ sinkContract('influxdb', async () => {
     records: (count) =>
       Array.from({ length: count }, (): SinkRecord => {
         const value = observation(serverId, `ep${made % 100}`, { timestamp: START_MS + made++ });
-        return { from: 'observations', value, topic: 't', partition: 0, offset: String(made) };
+        return { from: 'observations', value, topic: 't', partition: 0, offset: String(made), timestampMs: 0 };
       }),
     rows: () => bucket.count(),
     bigBatch: 10_000,
@@ -114,6 +124,84 @@ sinkContract('influxdb', async () => {
     startStore: () => stack.start('influxdb').then(() => stack.ready('influxdb')),
     storePid: () => stack.pid('influxdb')!,
   };
+});
+
+sinkContract('influxdb by KCQL', async () => {
+  const stack = await useStack('influxdb');
+  const serverId = `kcql${process.pid}`;
+  const bucket = new Bucket(stack, serverId);
+  const schema = { id: 1, schema: selfContainedSchema(TOPICS.observations.value) };
+  const statements = parseKcql(
+    'INSERT INTO resources SELECT rep.code AS code, rep.body.content.value AS value FROM t WITHTIMESTAMP timestamp WITHTAG (ep, serverId, path)',
+  );
+  let made = 0;
+  return {
+    newSink: () => {
+      const lines = new KcqlLines(statements, []);
+      return new InfluxdbSink(targetOf(stack), (record) => lines.linesOf(record));
+    },
+    records: (count) =>
+      Array.from({ length: count }, (): SinkRecord => {
+        // All of one endpoint and of few milliseconds: only their places in the topic keep them apart.
+        const value = observation(serverId, 'ep', { timestamp: START_MS + (made++ % 3) });
+        return { from: 'any', value, schema, topic: 't', partition: made % 2, offset: String(made), timestampMs: 0 };
+      }),
+    rows: () => bucket.count(),
+    bigBatch: 10_000,
+    stopStore: () => stack.stop('influxdb'),
+    startStore: () => stack.start('influxdb').then(() => stack.ready('influxdb')),
+    storePid: () => stack.pid('influxdb')!,
+  };
+});
+
+describe('buckets and users of InfluxDB', () => {
+  it('makes the bucket with its retention, and changes the retention of one that is there', async () => {
+    const stack = await useStack('influxdb');
+    const { org, tokenFile } = stack.credentials.influx;
+    // The user that the setup of the store makes, with the password beside the token.
+    const passwordFile = join(dirname(tokenFile), 'influxdb-password');
+    const bucket = `made${process.pid}`;
+    const signal = AbortSignal.timeout(20_000);
+    const credentials = async () => ({ username: 'zeelos', password: readFileSync(passwordFile, 'utf8').trim() });
+    for (const retentionSeconds of [7_200, 14_400]) {
+      const target = { url: targetOf(stack).url, bucket, credentials, createBucket: true, retentionSeconds };
+      const sink = new InfluxdbSink(target);
+      await sink.connect(signal);
+      const value = observation('made', 'ep', { timestamp: Date.now() });
+      const place = { topic: 't', partition: 0, offset: '1', timestampMs: 0 };
+      assert.deepEqual(await sink.write([{ from: 'observations', value, ...place }], signal), {});
+      await sink.close();
+      const answer = await fetch(
+        `${targetOf(stack).url}/api/v2/buckets?${new URLSearchParams({ org, name: bucket })}`,
+        {
+          headers: { authorization: `Token ${(await tokenOf(stack)).token}` },
+        },
+      );
+      const { buckets } = (await answer.json()) as { buckets: { retentionRules: { everySeconds: number }[] }[] };
+      assert.equal(buckets[0]?.retentionRules[0]?.everySeconds, retentionSeconds);
+    }
+  });
+
+  it('stores the good lines of a record whose other line is refused', async () => {
+    const stack = await useStack('influxdb');
+    const bucket = new Bucket(stack, `lines${process.pid}`);
+    const sink = new InfluxdbSink(targetOf(stack), ({ offset }) => ({
+      notFinite: 0,
+      lines: [
+        `resources,serverId=lines${process.pid},path=a code="x" ${START_MS}00000${offset}`,
+        `resources,serverId=lines${process.pid},path=b code=no-value ${START_MS}00000${offset}`,
+        `resources,serverId=lines${process.pid},path=c code="x" ${START_MS}00000${offset}`,
+      ],
+    }));
+    const signal = AbortSignal.timeout(20_000);
+    await sink.connect(signal);
+    const record = { from: 'any' as const, value: {}, schema: { id: 1, schema: {} }, topic: 't', partition: 0 };
+    await assert.rejects(sink.write([{ ...record, offset: '1', timestampMs: 0 }], signal), (error) =>
+      hasCode(error, 'SINK_REFUSED'),
+    );
+    assert.equal(await bucket.count(), 2);
+    await sink.close();
+  });
 });
 
 describe('observations and replies on their way to InfluxDB', () => {
@@ -136,7 +224,7 @@ describe('observations and replies on their way to InfluxDB', () => {
           influxUrl: targetOf(cloud.stack).url,
           influxOrg: 'zeelos',
           influxBucket: 'zeelosdb',
-          influxTokenFile: targetOf(cloud.stack).tokenFile,
+          influxTokenFile: cloud.stack.credentials.influx.tokenFile,
           healthAddress: '127.0.0.1',
           healthPort,
         },

@@ -101,7 +101,7 @@ class Graph {
       port: this.stack.ports.orientdbBinary,
       database: this.database,
       user,
-      passwordFile,
+      password: async () => readFileSync(passwordFile, 'utf8').trim(),
     };
   }
 
@@ -119,7 +119,7 @@ class Graph {
 
   async endpoint(name: string): Promise<OrientRow | undefined> {
     const fields = `name, regDate, regId, regPort, regAddress, port, address, lt, expired, ver, bnd, regLastUpdate, online, sms,
-      attributes, root, in('hasEndpoint').name AS servers`;
+      attributes, root, history, in('hasEndpoint').name AS servers`;
     return (await this.query(`SELECT ${fields} FROM Endpoints WHERE name = :name`, { name }))[0];
   }
 
@@ -129,7 +129,7 @@ class Graph {
   }
 
   async #withSession<T>(work: (session: OrientSession) => Promise<T>): Promise<T> {
-    const password = readFileSync(this.target.passwordFile, 'utf8').trim();
+    const password = await this.target.password();
     const session = await OrientSession.open(this.target, password, AbortSignal.timeout(20_000));
     try {
       return await work(session);
@@ -140,7 +140,7 @@ class Graph {
 }
 
 function sinkRecord(value: AvroRegistrationResponse, offset = '0'): SinkRecord {
-  return { from: 'registrations', value, topic: 't', partition: 0, offset };
+  return { from: 'registrations', value, topic: 't', partition: 0, offset, timestampMs: 0 };
 }
 
 sinkContract('orientdb', async () => {
@@ -226,7 +226,9 @@ describe('registrations as a graph', () => {
       servers: ['gw'],
     });
     assert.deepEqual(await graph.objectsOf('one'), ['1/0', '3/0']);
-    assert.equal((await graph.query('SELECT name FROM Objects WHERE id = 1'))[0]?.name, 'Object 1');
+    const [unmodelled] = await graph.query('SELECT name, modelled FROM Objects WHERE id = 1');
+    assert.deepEqual([unmodelled?.name, unmodelled?.modelled], ['Object 1', false]);
+    assert.equal((await graph.query('SELECT modelled FROM Objects WHERE id = 3'))[0]?.modelled, true);
   });
 
   it('has an edge from an LwM2M gateway to each device behind it, once, whichever comes first', async () => {
@@ -243,6 +245,34 @@ describe('registrations as a graph', () => {
     assert.deepEqual(rows.map(({ child }) => child).sort(), ['site/a', 'site/b']);
     assert.deepEqual(await graph.objectsOf('site/b'), ['3/0']);
     assert.deepEqual((await graph.endpoint('site'))?.servers, ['gw']);
+  });
+
+  it('keeps the registrations that ended, and the one that lives online when an old end comes late', async () => {
+    const first = newRecord('gw', 'again', { regId: 'r1' });
+    const second = newRecord('gw', 'again', { regId: 'r2', regDate: START_MS + 5, lastUp: START_MS + 5 });
+    const end = { ep: 'again', serverId: 'gw', expired: true, lastUp: START_MS + 9, regId: { string: 'r1' } };
+    const late = {
+      kind: 'DELETE',
+      body: { [`${AVRO}AvroRegistrationDelete`]: end },
+    } as unknown as AvroRegistrationResponse;
+    await write(first);
+    await write(second);
+    for (let pass = 0; pass < 2; pass++) {
+      assert.deepEqual(await write(late), { stale: 1 });
+      const endpoint = await graph.endpoint('again');
+      assert.equal(endpoint?.online, true);
+      const history = endpoint?.history as { regId: string; serverId: string; endedAt: number; end: string }[];
+      assert.deepEqual(
+        history.map(({ regId, serverId, endedAt, end }) => [regId, serverId, endedAt, end]),
+        [['r1', 'gw', START_MS + 5, 'replaced']],
+      );
+      await write(first, second);
+    }
+    const ended = await graph.query("SELECT regId FROM (SELECT expand(history) FROM Endpoints WHERE name = 'again')");
+    assert.deepEqual(
+      ended.map(({ regId }) => regId),
+      ['r1'],
+    );
   });
 
   it('touches only what an update gives, and adds and removes object edges', async () => {
@@ -363,7 +393,8 @@ describe('registrations on their way to OrientDB', () => {
     graph = await Graph.make(stack, `flow${process.pid}`);
     await cloud.enrol();
     await cloud.makeTopics();
-    const { host, port, database, user, passwordFile } = graph.target;
+    const { host, port, database, user } = graph.target;
+    const { passwordFile } = stack.credentials.orientdb;
     connector = await startConnector((healthPort, signal) =>
       orientdbMain(
         {

@@ -55,13 +55,13 @@ function observation(
     rep,
     ...change,
   };
-  return { from: 'observations', value, topic: 't', partition: 0, offset: '0' } as SinkRecord;
+  return { from: 'observations', value, topic: 't', partition: 0, offset: '0', timestampMs: 0 } as SinkRecord;
 }
 
-function reply(ticket: string): SinkRecord {
+function reply(ticket: string): SinkRecord & { from: 'replies' } {
   const rep = said('AvroGenericResponse', { message: 'CHANGED' });
   const value = { ticket, serverId: 'gw', ep: 'e', path: '/3/0/9', timestamp: 1_000, rep };
-  return { from: 'replies', value, topic: 't', partition: 0, offset: '0' };
+  return { from: 'replies', value, topic: 't', partition: 0, offset: '0', timestampMs: 0 };
 }
 
 describe('influxdb points', () => {

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
-import { applyRegistration, type EndpointChanges } from '../../../../connectors/orientdb/endpoint-changes.ts';
+import {
+  applyRegistration,
+  type EndpointChanges,
+  HISTORY_LIMIT,
+} from '../../../../connectors/orientdb/endpoint-changes.ts';
 import type { AvroRegistrationResponse } from '../../../../schemas/generated/records.ts';
 
 const AVRO = 'io.zeelos.leshan.avro.registration.AvroRegistration';
@@ -55,6 +59,30 @@ describe('changes of an endpoint', () => {
     const late = play(newAt(10), newAt(30), deleteAt(20));
     assert.equal(late.state?.fields.online, true);
     assert.deepEqual(late.skips, ['stale']);
+  });
+
+  it('an end that names another registration changes nothing, however its time stands', () => {
+    const named = (at: number, regId: string) => deleteAt(at, { regId: { string: regId } });
+    const late = play(newAt(10), newAt(30), named(40, 'r10'));
+    assert.deepEqual(late.skips, ['stale']);
+    assert.equal(late.state?.fields.online, true);
+    const own = play(newAt(30), named(30, 'r30'));
+    assert.equal(own.state?.fields.online, false);
+  });
+
+  it('keeps the registrations that ended, each once, and no more than the limit', () => {
+    const played = play(newAt(10), deleteAt(20, { expired: true }), newAt(30), newAt(40), newAt(40), deleteAt(50));
+    assert.deepEqual(
+      played.state?.known.history.map(({ regId, endedAt, end }) => [regId, endedAt, end]),
+      [
+        ['r10', 20, 'expired'],
+        ['r30', 40, 'replaced'],
+        ['r40', 50, 'left'],
+      ],
+    );
+    const many = play(...Array.from({ length: 50 }, (_, index) => newAt(index)));
+    assert.equal(many.state?.known.history.length, HISTORY_LIMIT);
+    assert.equal(many.state?.known.history.at(-1)?.regId, 'r48');
   });
 
   it('a whole replay ends where the first pass ended', () => {

@@ -152,7 +152,10 @@ describe('lwm2m-server/bridge/avro-registrations', () => {
       assert.deepEqual(overTheWire(deleteRecord(FULL, 'gw1', expired, 5)), {
         kind: 'DELETE',
         body: {
-          'io.zeelos.leshan.avro.registration.AvroRegistrationDelete': { ep: 'a', serverId: 'gw1', expired, lastUp: 5 },
+          'io.zeelos.leshan.avro.registration.AvroRegistrationDelete': {
+            ...{ ep: 'a', serverId: 'gw1', expired, lastUp: 5 },
+            regId: { string: FULL.registrationId },
+          },
         },
       });
     }

@@ -1,0 +1,132 @@
+import { type Fields, fieldsOf, type Scalar } from '../fields/field.ts';
+import { type ScalarKind, shapeOf } from '../fields/shape.ts';
+import { type Transform, transformedFields } from '../fields/transforms.ts';
+import { compileStatement, type Mapping, type NamedField, nanosecondsIn, timeOf } from '../kcql/compile.ts';
+import type { Statement } from '../kcql/statement.ts';
+import type { SinkRecord } from '../sink.ts';
+import { measurementText, quoted, type RecordLines, tagText, withinUnit } from './line-text.ts';
+
+interface CompiledTag {
+  /** `,name=` */
+  readonly head: string;
+  /** Undefined for a constant, which is in `head` whole. */
+  readonly field: NamedField['field'] | undefined;
+}
+
+interface CompiledLine {
+  readonly mapping: Mapping;
+  /** By name, as InfluxDB wants them. */
+  readonly tags: readonly CompiledTag[];
+  readonly fields: readonly { readonly head: string; readonly field: NamedField['field'] }[];
+}
+
+/** Makes lines by KCQL, from records of any schema. Statements are compiled once for each schema. */
+export class KcqlLines {
+  readonly #byTopic: ReadonlyMap<string, readonly Statement[]>;
+  readonly #transforms: readonly Transform[];
+  readonly #compiled = new WeakMap<object, Map<string, readonly CompiledLine[]>>();
+
+  constructor(statements: readonly Statement[], transforms: readonly Transform[]) {
+    this.#byTopic = Map.groupBy(statements, ({ topic }) => topic);
+    this.#transforms = transforms;
+  }
+
+  linesOf(record: SinkRecord): RecordLines {
+    if (record.from !== 'any') return { lines: [], notFinite: 0 };
+    const lines: string[] = [];
+    const tally = { notFinite: 0 };
+    for (const one of this.#linesFor(record)) {
+      const line = lineOf(one, record, tally);
+      if (line !== undefined) lines.push(line);
+    }
+    return { lines, notFinite: tally.notFinite };
+  }
+
+  #linesFor(record: SinkRecord & { from: 'any' }): readonly CompiledLine[] {
+    const byTopic = this.#compiled.get(record.schema) ?? new Map<string, readonly CompiledLine[]>();
+    if (byTopic.size === 0) this.#compiled.set(record.schema, byTopic);
+    let compiled = byTopic.get(record.topic);
+    if (compiled === undefined) {
+      const fields = fieldsFor(record.schema.schema, this.#transforms);
+      compiled = (this.#byTopic.get(record.topic) ?? []).map((statement) => compile(statement, fields));
+      byTopic.set(record.topic, compiled);
+    }
+    return compiled;
+  }
+}
+
+/** The fields of a schema as the statements see them. @param schema Avro, as JSON */
+export function fieldsFor(schema: unknown, transforms: readonly Transform[]): Fields {
+  const shape = shapeOf(schema);
+  return transforms.length === 0 ? fieldsOf(shape) : transformedFields(shape, transforms);
+}
+
+function compile(statement: Statement, fields: Fields): CompiledLine {
+  const mapping = compileStatement(statement, fields);
+  const tags = [
+    ...[...mapping.constants].map(([name, value]) => ({
+      name,
+      head: `,${tagText(name)}=${tagText(value)}`,
+      field: undefined,
+    })),
+    ...mapping.tags.map(({ name, field }) => ({ name, head: `,${tagText(name)}=`, field })),
+  ].sort((one, other) => (one.name < other.name ? -1 : 1));
+  return { mapping, tags, fields: mapping.fields.map(({ name, field }) => ({ head: `${tagText(name)}=`, field })) };
+}
+
+/** Undefined when no field has a value: InfluxDB takes no point without one. */
+function lineOf(
+  { mapping, tags, fields }: CompiledLine,
+  record: SinkRecord & { from: 'any' },
+  tally: { notFinite: number },
+): string | undefined {
+  const { value } = record;
+  let values = '';
+  for (const { head, field } of fields) {
+    const scalar = field.get(value);
+    if (scalar === undefined) continue;
+    const text = fieldText(scalar, field.kind === 'mixed' ? field.kindOf(value) : field.kind);
+    if (text === undefined) tally.notFinite++;
+    else values += `${values === '' ? '' : ','}${head}${text}`;
+  }
+  if (values === '') return undefined;
+  const time = nanoseconds(mapping, record);
+  let line = measurementText(mapping.target(Number(time / 1_000_000n)));
+  for (const { head, field } of tags) {
+    if (field === undefined) line += head;
+    else {
+      const text = textOf(field.get(value));
+      // InfluxDB refuses an empty tag; leaving it out means the same to a query.
+      if (text !== '') line += head + tagText(text);
+    }
+  }
+  return `${line} ${values} ${time}`;
+}
+
+/** Undefined for NaN and infinity, which InfluxDB cannot hold. */
+function fieldText(value: Scalar, kind: ScalarKind | undefined): string | undefined {
+  switch (kind) {
+    case 'integer':
+      return `${value}i`;
+    case 'float':
+      return Number.isFinite(Number(value)) ? String(value) : undefined;
+    case 'boolean':
+      return value === true ? 'true' : 'false';
+    default:
+      return quoted(textOf(value));
+  }
+}
+
+function textOf(value: Scalar | undefined): string {
+  if (value === undefined) return '';
+  return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : String(value);
+}
+
+function nanoseconds({ statement, timestamp }: Mapping, record: SinkRecord & { from: 'any' }): bigint {
+  const unit = statement.timestampUnit;
+  const given = timestamp === undefined ? undefined : timeOf(timestamp.get(record.value), unit);
+  // The record's own time, not the clock's: a record that comes again must meet its point.
+  const time = given ?? BigInt(Math.trunc(record.timestampMs)) * 1_000_000n;
+  const size = given === undefined ? 1_000_000 : Math.min(1_000_000, Number(nanosecondsIn(unit)));
+  return time + BigInt(withinUnit(record.partition, record.offset, size));
+}

@@ -1,0 +1,37 @@
+import { escape as escaped } from '@influxdata/influxdb-client';
+
+/** The library looks at each character; hardly any name has one of these. */
+const SPECIAL_IN_TAG = /[, =\n\r\t]/;
+const SPECIAL_IN_TEXT = /["\\]/;
+
+/** Names and values of tags, and names of fields. */
+export function tagText(value: string): string {
+  return SPECIAL_IN_TAG.test(value) ? escaped.tag(value) : value;
+}
+
+export function measurementText(name: string): string {
+  return SPECIAL_IN_TAG.test(name) ? escaped.measurement(name) : name;
+}
+
+/** The value of a field of text. */
+export function quoted(value: string): string {
+  return SPECIAL_IN_TEXT.test(value) ? escaped.quoted(value) : `"${value}"`;
+}
+
+export interface RecordLines {
+  readonly lines: readonly string[];
+  /** Values left out because they are NaN or infinite. */
+  readonly notFinite: number;
+}
+
+/** Records of one partition, and partitions, that one millisecond keeps apart: 62,500 × 16 = 1,000,000 ns. */
+const PARTITIONS = 16;
+
+/**
+ * A part of a larger unit of time by the place of a record in its topic: two values of one series in one millisecond stay apart, and a
+ * record that comes again gets the same. @param size nanoseconds that the unit has
+ */
+export function withinUnit(partition: number, offset: string, size: number): number {
+  const places = Math.floor(size / PARTITIONS);
+  return places === 0 ? 0 : (Number(offset) % places) * PARTITIONS + (partition % PARTITIONS);
+}
