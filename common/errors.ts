@@ -275,6 +275,17 @@ export const ERROR_CODES = {
   },
 
   // replicator and connectors
+  REPLICATOR_FENCED: {
+    retriable: false,
+    meaning: 'another replicator copies for this gateway id, so this one writes nothing and ends',
+    remedy: 'run one replicator per gateway id, at the edge or in a hub: stop one of the two',
+  },
+  REPLICATION_POSITIONS: {
+    retriable: false,
+    meaning: 'how far the copy is cannot be read at its target',
+    remedy:
+      'somebody else wrote to the topic of the positions: remove what is not ours from it; without any record in it the copy begins anew and doubles what is there',
+  },
   REPLICATION_OVERLAP: {
     retriable: false,
     meaning: 'a topic would be copied in both directions, or a cluster onto itself',

@@ -1,13 +1,39 @@
-import { gatewayId, hostAndPorts, port, text, wholeNumber } from '../common/setting-types.ts';
+import { gatewayId, hostAndPorts, list, oneOf, port, text, wholeNumber } from '../common/setting-types.ts';
 import type { SettingsTable } from '../common/settings.ts';
+import { COMPRESSIONS } from './batch/compression.ts';
 
 export const REPLICATOR_SETTINGS = {
   gatewayId: { about: 'id of the gateway whose topics are copied', schema: gatewayId },
   edgeBrokers: { about: "brokers of the gateway's own Kafka, host:port with commas", schema: hostAndPorts },
   cloudBrokers: { about: 'brokers of the cloud, host:port with commas; only reached from here', schema: hostAndPorts },
-  batchBytes: {
-    about: 'bytes fetched of one partition at a time, and largest batch written; below max.message.bytes of the topics',
-    schema: wholeNumber(16_384, 1_000_000).default(900_000),
+  upTopics: {
+    about: 'further topics of the gateway that go up, with commas, such as analytics.gw1.alarms',
+    schema: list.default([]),
+  },
+  delivery: {
+    about:
+      'exactly-once (in transactions), or at-least-once (repeats after a failure) for thousands of gateways on a small cloud',
+    schema: oneOf('exactly-once', 'at-least-once').default('exactly-once'),
+  },
+  onGap: {
+    about: 'after records were deleted before they were copied: go on behind them, or stop that partition',
+    schema: oneOf('continue', 'stop').default('continue'),
+  },
+  wanCompression: {
+    about: 'codec of small or uncompressed batches on their way to the cloud; what is compressed keeps its own',
+    schema: oneOf(...COMPRESSIONS).default('zstd'),
+  },
+  commitBytes: {
+    about: 'a transaction ends after so many bytes, or after a second, or when there is nothing more to copy',
+    schema: wholeNumber(65_536, 268_435_456).default(16_777_216),
+  },
+  budgetBytes: {
+    about: 'bytes of records that each lane may hold in memory, whatever waits at the source',
+    schema: wholeNumber(4_194_304, 268_435_456).default(16_777_216),
+  },
+  bytesPerSecond: {
+    about: 'most bytes per second towards the cloud; commands and replies are counted and never held back',
+    schema: wholeNumber(1, 10_000_000_000).optional(),
   },
   healthAddress: { about: 'address of /metrics, /healthz and /readyz', schema: text.default('127.0.0.1') },
   healthPort: { about: 'port of /metrics, /healthz and /readyz', schema: port.default(9110) },

@@ -80,7 +80,10 @@ function greatestLength(bytes: Buffer): number {
 
 function skippedFrameEnd(bytes: Buffer, at: number): number | undefined {
   if (at + 8 > bytes.length) throw corruptLz4();
-  return (bytes.readUInt32LE(at) & ~0xf) >>> 0 === SKIPPED_MAGIC ? at + 8 + bytes.readUInt32LE(at + 4) : undefined;
+  if ((bytes.readUInt32LE(at) & ~0xf) !== SKIPPED_MAGIC) return undefined;
+  const end = at + 8 + bytes.readUInt32LE(at + 4);
+  if (end > bytes.length) throw corruptLz4();
+  return end;
 }
 
 function readHeader(bytes: Buffer, start: number): Frame {

@@ -87,7 +87,8 @@ export async function decodedByKafkajs(batch: Buffer): Promise<SeenRecord[]> {
   const { records } = await decodeBatch(new Decoder(plain));
   return records.map(({ offset, timestamp, key, value, headerList }) => ({
     offset: Number(offset),
-    timestamp: BigInt(timestamp),
+    // It adds without the bounds of 64 bits.
+    timestamp: BigInt.asIntN(64, BigInt(timestamp)),
     key,
     value,
     headers: headerList,

@@ -1,0 +1,41 @@
+/** Lets in until so many bytes are in use; then whoever wants in waits. One that is larger than all goes in alone. */
+export class ByteBudget {
+  readonly #limit: number;
+  #used = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  take(bytes: number): void {
+    this.#used += bytes;
+  }
+
+  give(bytes: number): void {
+    this.#used -= bytes;
+    const waiting = this.#waiting;
+    if (waiting.length === 0 || this.#used >= this.#limit) return;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+
+  get hasRoom(): boolean {
+    return this.#used < this.#limit;
+  }
+
+  /** Resolves when there is room, or on `wakeAll`. */
+  async room(): Promise<void> {
+    if (this.hasRoom) return;
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Lets all that wait look again: something ended. */
+  wakeAll(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+}

@@ -1,0 +1,286 @@
+import { sleep } from '../../common/lifecycle.ts';
+import type { Log } from '../../common/log.ts';
+import { ByteBudget } from './byte-budget.ts';
+import { eventBatch, type GapEvent } from './gap-events.ts';
+import type { LaneProducer } from './lane-producer.ts';
+import type { LaneState } from './lane-state.ts';
+import type { PartitionTroubles } from './partition-troubles.ts';
+import type { PositionLog } from './position-log.ts';
+import type { LanePositions } from './positions.ts';
+import type { RateLimit } from './rate-limit.ts';
+import type { Relay, RelayedBatch } from './relay.ts';
+import { type Round, RoundQueue } from './round-queue.ts';
+import type { SourcePartition } from './source-partition.ts';
+import type { Fetched, SourceReader } from './source-reader.ts';
+import { Tally } from './tally.ts';
+
+export interface SessionSettings {
+  /** A commit after so many bytes or so much time; at once when everything is copied that there is. */
+  readonly commitBytes: number;
+  readonly commitMs: number;
+  /** Bytes that are fetched and not sent, and bytes that are sent and not answered. */
+  readonly queuedBytes: number;
+  readonly inFlightBytes: number;
+  readonly isTransactional: boolean;
+}
+
+export interface SessionOptions {
+  readonly state: LaneState;
+  readonly reader: SourceReader;
+  readonly relay: Relay;
+  readonly producer: LaneProducer;
+  readonly positionLog: PositionLog;
+  readonly eventsTopic: string;
+  /** Where it begins; it keeps them. */
+  readonly positions: LanePositions;
+  readonly partitions: readonly SourcePartition[];
+  readonly troubles: PartitionTroubles;
+  /** Undefined for what does not leave over the WAN. */
+  readonly limit: RateLimit | undefined;
+  /** Held back when the link is to be left to others; what is not is only counted. */
+  readonly isBulk: boolean;
+  readonly settings: SessionSettings;
+  /** Events of what was found before the session began. */
+  readonly events: readonly GapEvent[];
+  readonly signal: AbortSignal;
+  readonly log: Log;
+}
+
+/** Before a lane whose partitions all rest looks at them again. */
+const REST_CHECK_MS = 500;
+
+/**
+ * One attempt of a lane: from the committed positions on until something fails or it is stopped. Nothing in it is repeated; whoever
+ * began it begins anew where the target says that it is.
+ */
+export class Session {
+  readonly #o: SessionOptions;
+  readonly #queue = new RoundQueue();
+  readonly #queued: ByteBudget;
+  readonly #inFlight: ByteBudget;
+  readonly #ending = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #events: GapEvent[];
+  #tally = new Tally();
+  #underWay = new Set<Promise<void>>();
+  /** The last batches that are not sent yet, so that they can go together with the positions. */
+  #held: readonly RelayedBatch[] = [];
+  #bytes = 0;
+  #sinceMs = 0;
+  #relaying: Promise<unknown> = Promise.resolve();
+  #fail!: (error: unknown) => void;
+  readonly #stopped: Promise<void>;
+
+  constructor(options: SessionOptions) {
+    this.#o = options;
+    this.#queued = new ByteBudget(options.settings.queuedBytes);
+    this.#inFlight = new ByteBudget(options.settings.inFlightBytes);
+    this.#signal = AbortSignal.any([options.signal, this.#ending.signal]);
+    this.#events = [...options.events];
+    this.#stopped = new Promise((resolve) => {
+      this.#signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+
+  /** Resolves when stopped. Rejects with what ended it. */
+  async run(): Promise<void> {
+    const failed = new Promise<never>((_, reject) => {
+      this.#fail = reject;
+    });
+    const loops = [this.#write(), ...[...this.#o.reader.leaders].map((node) => this.#read(node))];
+    try {
+      await Promise.race([failed, Promise.all(loops)]);
+    } finally {
+      this.#ending.abort();
+      this.#queue.wake();
+      this.#queued.wakeAll();
+      this.#inFlight.wakeAll();
+      this.#o.reader.close();
+      this.#o.producer.close();
+      failed.catch(() => undefined);
+      await Promise.allSettled(loops);
+      await Promise.allSettled(this.#underWay);
+    }
+  }
+
+  async #read(node: number): Promise<void> {
+    const { state, reader } = this.#o;
+    while (!this.#signal.aborted) {
+      await state.untilResumed(this.#signal);
+      await this.#queued.room();
+      if (this.#signal.aborted) return;
+      const result = await reader.fetch(node);
+      if (result === undefined) await sleep(REST_CHECK_MS, this.#signal);
+      if (result === undefined || this.#signal.aborted) continue;
+      for (const troubled of result.troubled) this.#events.push(...(await this.#o.troubles.onTrouble(troubled)));
+      if (result.troubled.length > 0) this.#queue.wake();
+      const turn = this.#relaying.then(() => this.#relayAll(result.fetched));
+      this.#relaying = turn.catch(() => undefined);
+      await turn;
+    }
+  }
+
+  async #relayAll(fetched: readonly Fetched[]): Promise<void> {
+    const round: Round = { lists: [], advances: [], bytes: 0 };
+    for (const { partition, answer } of fetched) {
+      const bytesIn = answer.records.length;
+      if (bytesIn === 0) continue;
+      const relayed = await this.#o.relay.relay(partition, answer);
+      const { nextOffset, epoch, records, batches, fault } = relayed;
+      if (fault !== undefined) {
+        this.#o.troubles.onFault(partition, nextOffset, fault);
+        this.#queue.wake();
+      }
+      partition.fetchOffset = nextOffset;
+      partition.lastEpoch = epoch;
+      round.bytes += bytesIn;
+      if (batches.length > 0) round.lists.push(batches);
+      round.advances.push({ partition, nextOffset, epoch, records, bytesIn });
+    }
+    if (round.advances.length === 0) this.#noteCaughtUp();
+    else {
+      this.#queued.take(round.bytes);
+      this.#queue.push(round);
+    }
+  }
+
+  async #write(): Promise<void> {
+    while (!this.#signal.aborted) {
+      const round = await this.#queue.take(this.#isOpen ? this.#commitDueMs() : undefined);
+      if (this.#signal.aborted) return;
+      if (round !== undefined) await this.#send(round);
+      if (this.#isDue()) await this.#commit();
+      else if (this.#queue.isEmpty) await this.#produceHeld();
+    }
+  }
+
+  /** The n-th batches of all partitions go together: Kafka takes one of each partition in a request. */
+  async #send({ lists, advances, bytes }: Round): Promise<void> {
+    const longest = Math.max(0, ...lists.map((list) => list.length));
+    for (let n = 0; n < longest; n++) {
+      const group: RelayedBatch[] = [];
+      for (const list of lists) if (n < list.length) group.push(await list[n]!);
+      await this.#produceHeld();
+      if (this.#signal.aborted) return;
+      this.#held = group;
+      if (!this.#isOpen) this.#sinceMs = performance.now();
+      for (const batch of group) {
+        this.#bytes += batch.bytes.length;
+        this.#tally.sent(batch);
+      }
+    }
+    for (const advance of advances) {
+      const { partition, nextOffset: offset, epoch } = advance;
+      this.#o.positions.set(partition.topic, partition.topicId, partition.partition, { offset, epoch });
+      this.#tally.advanced(advance);
+    }
+    this.#queued.give(bytes);
+  }
+
+  async #produceHeld(): Promise<void> {
+    const held = this.#held;
+    if (held.length === 0) return;
+    this.#held = [];
+    const bytes = held.reduce((sum, batch) => sum + batch.bytes.length, 0);
+    if (this.#o.isBulk) await this.#o.limit?.untilPaid(this.#signal);
+    await this.#inFlight.room();
+    if (this.#signal.aborted) return;
+    this.#o.limit?.spend(bytes);
+    this.#inFlight.take(bytes);
+    this.#track(this.#o.producer.produce(held), held, bytes);
+  }
+
+  #track(produced: Promise<void>, batches: readonly RelayedBatch[], bytes: number): void {
+    const done = produced.then(
+      () => this.#inFlight.give(bytes),
+      (error: unknown) => {
+        this.#inFlight.give(bytes);
+        this.#o.troubles.onRefused(batches, error);
+        this.#fail(error);
+      },
+    );
+    this.#underWay.add(done);
+    void done.then(() => this.#underWay.delete(done));
+  }
+
+  get #isOpen(): boolean {
+    return this.#bytes > 0 || this.#events.length > 0 || this.#o.state.events.length > 0;
+  }
+
+  #commitDueMs(): number {
+    return this.#sinceMs + this.#o.settings.commitMs - performance.now();
+  }
+
+  #isDue(): boolean {
+    if (!this.#isOpen) return false;
+    if (this.#bytes >= this.#o.settings.commitBytes || this.#commitDueMs() <= 0) return true;
+    return this.#queue.isEmpty && this.#isDrained;
+  }
+
+  get #isDrained(): boolean {
+    return this.#o.partitions.every(
+      ({ fetchOffset, endOffset, restsUntilMs }) => fetchOffset >= endOffset || restsUntilMs > 0,
+    );
+  }
+
+  /** Everything sent, the positions, and the events become visible at once, or none of it. */
+  async #commit(): Promise<void> {
+    const { producer, positionLog, positions, settings, limit, eventsTopic, state } = this.#o;
+    const startedMs = performance.now();
+    const events = [...this.#events, ...state.events];
+    const fromState = state.events.length;
+    const closing = [positionLog.batchOf(positions)];
+    if (events.length > 0) closing.push(eventBatch(eventsTopic, events));
+    const held = this.#held;
+    this.#held = [];
+    const bytes = [...held, ...closing].reduce((sum, batch) => sum + batch.bytes.length, 0);
+    limit?.spend(bytes);
+    if (settings.isTransactional) {
+      this.#inFlight.take(bytes);
+      this.#track(producer.produce([...held, ...closing]), held, bytes);
+      await this.#settled();
+      if (this.#signal.aborted) return;
+      await producer.end(true);
+    } else {
+      // Without a transaction the positions must never be ahead of the records.
+      this.#inFlight.take(bytes);
+      if (held.length > 0) this.#track(producer.produce(held), held, bytes);
+      else this.#inFlight.give(bytes);
+      await this.#settled();
+      if (this.#signal.aborted) return;
+      await producer.produce(closing);
+    }
+    this.#events.splice(0, events.length - fromState);
+    state.events.splice(0, fromState);
+    this.#bytes = 0;
+    this.#sinceMs = performance.now();
+    this.#onCommitted(events, (performance.now() - startedMs) / 1_000);
+  }
+
+  /** Resolves when all that is under way is answered; a failure ends the session meanwhile. */
+  async #settled(): Promise<void> {
+    while (this.#underWay.size > 0 && !this.#signal.aborted)
+      await Promise.race([Promise.all(this.#underWay), this.#stopped]);
+  }
+
+  #onCommitted(events: readonly GapEvent[], seconds: number): void {
+    const { state, partitions, positions, troubles } = this.#o;
+    state.committed = positions.copy();
+    state.metrics.commitSeconds.observe(state.labels, seconds);
+    this.#tally.report(state);
+    this.#tally = new Tally();
+    for (const { kind, topic, records } of events) {
+      state.metrics.gaps.inc({ ...state.labels, kind });
+      if (kind === 'GAP') state.metrics.gapRecords.inc({ gateway: state.gatewayId, topic }, records ?? 0);
+    }
+    for (const partition of partitions) {
+      const offset = positions.of(partition.topic)?.partitions.get(partition.partition)?.offset;
+      if (offset !== undefined) troubles.onCommitted(partition, offset);
+    }
+    this.#noteCaughtUp();
+  }
+
+  #noteCaughtUp(): void {
+    if (this.#queue.isEmpty && !this.#isOpen && this.#isDrained) this.#o.state.hasCaughtUp = true;
+  }
+}
