@@ -35,6 +35,8 @@ export function decompress(
   bytes: Buffer,
   limitBytes = DECOMPRESSED_LIMIT_BYTES,
 ): Buffer | Promise<Buffer> {
+  // Of a batch that compaction left without records.
+  if (bytes.length === 0) return bytes;
   switch (codec) {
     case 'none':
       return bytes;
