@@ -117,6 +117,28 @@ export async function lookUpSchemas(
   return { gatewayId, subjects: ids, schemas };
 }
 
+/** The newest schema of a subject; undefined when the registry has none. Errors: REGISTRY_UNAVAILABLE. */
+export async function newestSchema(registryUrl: string, subject: string): Promise<unknown | undefined> {
+  const response = await ask(`${registryUrl}/subjects/${encodeURIComponent(subject)}/versions/latest`, registryUrl);
+  if (response.status === 404) return undefined;
+  if (!response.ok)
+    throw new PlatformError('REGISTRY_UNAVAILABLE', `the schema registry answered ${response.status} for ${subject}`);
+  return JSON.parse((await bodyOf<{ schema: string }>(response, registryUrl)).schema);
+}
+
+/** Registers one schema and returns its id; repeating it changes nothing. Errors: REGISTRY_UNAVAILABLE, REGISTRY_REFUSED. */
+export async function registerSchema(registryUrl: string, subject: string, schema: unknown): Promise<number> {
+  const response = await ask(`${registryUrl}/subjects/${encodeURIComponent(subject)}/versions`, registryUrl, {
+    method: 'POST',
+    headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
+    body: JSON.stringify({ schema: JSON.stringify(schema), schemaType: 'AVRO' }),
+  });
+  const body = await bodyOf<{ id: number; message?: string }>(response, registryUrl);
+  if (response.ok) return body.id;
+  const code = response.status >= 400 && response.status < 500 ? 'REGISTRY_REFUSED' : 'REGISTRY_UNAVAILABLE';
+  throw new PlatformError(code, `subject ${subject}: ${body.message ?? response.status}`);
+}
+
 async function lookUpSchema(registryUrl: string, subject: string, schema: unknown): Promise<number> {
   const response = await ask(`${registryUrl}/subjects/${encodeURIComponent(subject)}`, registryUrl, {
     method: 'POST',

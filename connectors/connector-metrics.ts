@@ -14,99 +14,162 @@ export interface ChunkOutcome {
  * comes again after a crash or a rebalance is counted again, on both sides. Topics are bounded by the setting gatewayIds.
  */
 export class ConnectorMetrics {
-  readonly #in: Counter<'topic'>;
-  readonly #written: Counter<'topic'>;
-  readonly #skipped: Counter<'topic' | 'reason'>;
-  readonly #deadLettered: Counter<'topic' | 'code'>;
-  readonly #retries: Counter<'code'>;
-  readonly #lag: Gauge<'topic' | 'partition'>;
-  readonly #writeSeconds: Histogram;
+  readonly #meters: Meters;
+  readonly #connector: string;
+  readonly #retire: () => void;
 
-  constructor(registry: Registry, sink: Sink) {
-    const registers = [registry];
-    const name = (what: string) => `zeelos_connector_${what}`;
-    const topic = ['topic'] as const;
-    this.#in = new Counter({
-      name: name('records_in_total'),
-      help: 'records taken from Kafka',
-      labelNames: topic,
-      registers,
-    });
-    this.#written = new Counter({
-      name: name('records_written_total'),
-      help: 'records in the store',
-      labelNames: topic,
-      registers,
-    });
-    this.#skipped = new Counter({
-      name: name('records_skipped_total'),
-      help: 'records that leave nothing in the store, by reason',
-      labelNames: ['topic', 'reason'] as const,
-      registers,
-    });
-    this.#deadLettered = new Counter({
-      name: name('records_dead_lettered_total'),
-      help: 'records set aside in <topic>.dlq, by error code',
-      labelNames: ['topic', 'code'] as const,
-      registers,
-    });
-    this.#retries = new Counter({
-      name: name('retries_total'),
-      help: 'attempts that failed in a retriable way, by error code',
-      labelNames: ['code'] as const,
-      registers,
-    });
-    this.#lag = new Gauge({
-      name: name('lag_records'),
-      help: 'records that wait in Kafka after the last one stored',
-      labelNames: ['topic', 'partition'] as const,
-      registers,
-    });
-    this.#writeSeconds = new Histogram({
-      name: name('write_seconds'),
-      help: 'duration of one successful write to the store, in seconds',
-      buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
-      registers,
-    });
-    showCounters(registry, sink);
+  /** Several connectors of a process share one registry. @param connector its name; empty for one that has a process of its own */
+  constructor(registry: Registry, sink: Pick<Sink, 'counters'>, connector = '') {
+    this.#meters = Meters.of(registry);
+    this.#connector = connector;
+    this.#retire = this.#meters.storeEvents.add(connector, sink);
   }
 
   settle(topic: string, { total, skipped, poison }: ChunkOutcome): void {
+    const connector = this.#connector;
+    const { taken, stored, skipped: skippedTotal, deadLettered } = this.#meters;
     let written = total;
     for (const [reason, count] of Object.entries(skipped) as [SkipReason, number][]) {
-      this.#skipped.inc({ topic, reason }, count);
+      skippedTotal.inc({ connector, topic, reason }, count);
       written -= count;
     }
     for (const [code, count] of poison) {
-      this.#deadLettered.inc({ topic, code }, count);
+      deadLettered.inc({ connector, topic, code }, count);
       written -= count;
     }
-    this.#in.inc({ topic }, total);
-    this.#written.inc({ topic }, written);
+    taken.inc({ connector, topic }, total);
+    stored.inc({ connector, topic }, written);
   }
 
   retried(code: ErrorCode): void {
-    this.#retries.inc({ code });
+    this.#meters.retries.inc({ connector: this.#connector, code });
   }
 
   wrote(seconds: number): void {
-    this.#writeSeconds.observe(seconds);
+    this.#meters.writeSeconds.observe(seconds);
   }
 
   lag(topic: string, partition: number, records: bigint): void {
-    this.#lag.set({ topic, partition: String(partition) }, Number(records));
+    this.#meters.lag.set({ connector: this.#connector, topic, partition: String(partition) }, Number(records));
+  }
+
+  /** The partitions now belong to another member: what is said of them here is old. */
+  forgetLag(): void {
+    this.#meters.forgetLag(this.#connector);
+  }
+
+  /** What the sink counted stays in the sum. */
+  close(): void {
+    this.#retire();
+    this.forgetLag();
   }
 }
 
-function showCounters(registry: Registry, sink: Sink): void {
-  const counter = new Counter({
-    name: 'zeelos_connector_store_events_total',
-    help: 'what the mapping to the store wrote or left out, by kind',
-    labelNames: ['kind'] as const,
-    registers: [registry],
-    collect() {
-      counter.reset();
-      for (const [kind, count] of Object.entries(sink.counters)) counter.inc({ kind }, count);
-    },
-  });
+const PREFIX = 'zeelos_connector_';
+
+/** The metrics of all connectors of a process. */
+class Meters {
+  static readonly #byRegistry = new WeakMap<Registry, Meters>();
+  readonly taken: Counter<'connector' | 'topic'>;
+  readonly stored: Counter<'connector' | 'topic'>;
+  readonly skipped: Counter<'connector' | 'topic' | 'reason'>;
+  readonly deadLettered: Counter<'connector' | 'topic' | 'code'>;
+  readonly retries: Counter<'connector' | 'code'>;
+  readonly lag: Gauge<'connector' | 'topic' | 'partition'>;
+  readonly writeSeconds: Histogram;
+  readonly storeEvents: StoreEvents;
+
+  private constructor(registry: Registry) {
+    const counter = <L extends string>(name: string, help: string, ...labelNames: readonly L[]) =>
+      new Counter<L>({ name: PREFIX + name, help, labelNames: [...labelNames], registers: [registry] });
+    this.taken = counter('records_in_total', 'records taken from Kafka', 'connector', 'topic');
+    this.stored = counter('records_written_total', 'records in the store', 'connector', 'topic');
+    this.skipped = counter(
+      'records_skipped_total',
+      'records that leave nothing in the store, by reason',
+      ...(['connector', 'topic', 'reason'] as const),
+    );
+    this.deadLettered = counter(
+      'records_dead_lettered_total',
+      'records set aside in <topic>.dlq, by error code',
+      ...(['connector', 'topic', 'code'] as const),
+    );
+    this.retries = counter(
+      'retries_total',
+      'attempts that failed in a retriable way, by error code',
+      'connector',
+      'code',
+    );
+    this.lag = new Gauge({
+      name: `${PREFIX}lag_records`,
+      help: 'records that wait in Kafka after the last one stored',
+      labelNames: ['connector', 'topic', 'partition'] as const,
+      registers: [registry],
+    });
+    this.writeSeconds = new Histogram({
+      name: `${PREFIX}write_seconds`,
+      help: 'duration of one successful write to the store, in seconds',
+      buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
+      registers: [registry],
+    });
+    this.storeEvents = new StoreEvents(registry);
+  }
+
+  static of(registry: Registry): Meters {
+    const meters = Meters.#byRegistry.get(registry) ?? new Meters(registry);
+    Meters.#byRegistry.set(registry, meters);
+    return meters;
+  }
+
+  forgetLag(connector: string): void {
+    const values = (this.lag as unknown as { hashMap: Record<string, { labels: Record<string, string> }> }).hashMap;
+    for (const { labels } of Object.values(values))
+      if (labels.connector === connector)
+        this.lag.remove(labels as Record<'connector' | 'topic' | 'partition', string>);
+  }
+}
+
+/** What the sinks count themselves: of those that run, and what those that ended have left. */
+class StoreEvents {
+  readonly #running = new Set<{ readonly connector: string; readonly sink: Pick<Sink, 'counters'> }>();
+  readonly #ended = new Map<string, Map<string, number>>();
+
+  constructor(registry: Registry) {
+    const totals = () => this.#totals();
+    const counter = new Counter({
+      name: `${PREFIX}store_events_total`,
+      help: 'what the mapping to the store wrote or left out, by kind',
+      labelNames: ['connector', 'kind'] as const,
+      registers: [registry],
+      collect() {
+        counter.reset();
+        for (const [connector, kinds] of totals())
+          for (const [kind, count] of kinds) counter.inc({ connector, kind }, count);
+      },
+    });
+  }
+
+  add(connector: string, sink: Pick<Sink, 'counters'>): () => void {
+    const one = { connector, sink };
+    this.#running.add(one);
+    return () => {
+      if (this.#running.delete(one)) addCounts(this.#ended, connector, sink.counters);
+    };
+  }
+
+  #totals(): ReadonlyMap<string, ReadonlyMap<string, number>> {
+    const totals = new Map([...this.#ended].map(([connector, kinds]) => [connector, new Map(kinds)]));
+    for (const { connector, sink } of this.#running) addCounts(totals, connector, sink.counters);
+    return totals;
+  }
+}
+
+function addCounts(
+  totals: Map<string, Map<string, number>>,
+  connector: string,
+  counts: Readonly<Record<string, number>>,
+): void {
+  const kinds = totals.get(connector) ?? new Map<string, number>();
+  totals.set(connector, kinds);
+  for (const [kind, count] of Object.entries(counts)) kinds.set(kind, (kinds.get(kind) ?? 0) + count);
 }

@@ -2,6 +2,7 @@ import { type ErrorCode, isRetriable, messageOf, PlatformError } from '../common
 import type { ConsumedBatch } from '../common/kafka/consumer.ts';
 import { backoffMs, sleep } from '../common/lifecycle.ts';
 import type { Log } from '../common/log.ts';
+import type { ErrorPolicy } from './config/common-config.ts';
 import type { ConnectorMetrics } from './connector-metrics.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { type DecodedChunk, type DecodedRecord, type PoisonRecord, poisonOf, type ValueDecoder } from './decode.ts';
@@ -15,9 +16,31 @@ export interface RunnerOptions {
   readonly log: Log;
   /** Most records that one write hands to the sink. */
   readonly batchRecords: number;
+  /** What to do when the store fails; absent: wait for it as long as it takes. */
+  readonly onStoreFailure?: StoreFailurePolicy;
+  /** `none`: a record that can never be stored ends the task instead of going to the dead-letter topic. */
+  readonly tolerance?: 'all' | 'none';
   /** Told why it waits, and undefined when it goes on. */
   onWaiting(reason: string | undefined): void;
 }
+
+export interface StoreFailurePolicy {
+  readonly policy: ErrorPolicy;
+  /** Attempts after the first, of RETRY; -1 for ever. */
+  readonly maxRetries: number;
+  /** Longest pause between two attempts. */
+  readonly retryIntervalMs: number;
+}
+
+/** The task must end: by its policy, or because nothing that it could do would help. */
+export class TaskFailure extends Error {
+  constructor(cause: unknown) {
+    super(messageOf(cause), { cause });
+    this.name = 'TaskFailure';
+  }
+}
+
+const FIRST_PAUSE_MS = 100;
 
 /** Well below the session timeout of the consumer (10 s), so that a batch may wait for its store for days. */
 const HEARTBEAT_MS = 2_000;
@@ -34,9 +57,16 @@ export class Runner {
     this.#o = o;
   }
 
-  /** Opens the store, waiting for it as long as it takes. Throws only when the signal is aborted or the sink has a fault of its own. */
+  /**
+   * Opens the store, waiting for it as the policy says. Throws when the signal is aborted or the sink has a fault of its own;
+   * a TaskFailure by policy THROW, or when RETRY has come to its end.
+   */
   async connect(signal: AbortSignal): Promise<void> {
-    await this.#outlast(signal, () => this.#ensureConnected(signal));
+    try {
+      await this.#outlastStore(signal, () => this.#ensureConnected(signal));
+    } catch (error) {
+      if (!(error instanceof StoreGivenUp)) throw error;
+    }
   }
 
   /** For `consume`: the batch is held, with heartbeats, for as long as the store, the registry or Kafka is away. */
@@ -76,6 +106,7 @@ export class Runner {
     const skipped: Skips = chunk.tombstones > 0 ? { tombstone: chunk.tombstones } : {};
     await this.#store(chunk.decoded, signal, skipped, poison);
     if (poison.length > 0) {
+      if (this.#o.tolerance === 'none') throw failureOf(batch, poison[0]!);
       await this.#outlast(signal, () => deadLetters.bury(batch, poison, signal));
       this.#reportPoison(batch, poison);
     }
@@ -93,9 +124,14 @@ export class Runner {
   ): Promise<void> {
     if (decoded.length === 0) return;
     try {
-      addSkips(skipped, await this.#outlast(signal, () => this.#write(decoded, signal)));
+      addSkips(skipped, await this.#outlastStore(signal, () => this.#write(decoded, signal)));
     } catch (error) {
       signal.throwIfAborted();
+      if (error instanceof TaskFailure) throw error;
+      if (error instanceof StoreGivenUp) {
+        addSkips(skipped, { dropped: decoded.length });
+        return;
+      }
       if (decoded.length === 1) {
         poison.push(poisonOf(decoded[0]!.source, error));
         return;
@@ -133,6 +169,37 @@ export class Runner {
       throw new PlatformError('SINK_UNAVAILABLE', `preparing the store: ${messageOf(error)}`, { cause: error });
     }
     this.#connected = true;
+  }
+
+  /** As `outlast`, with the end that the policy sets. */
+  async #outlastStore<T>(signal: AbortSignal, action: () => Promise<T>): Promise<T> {
+    const limits = this.#o.onStoreFailure;
+    if (limits === undefined) return await this.#outlast(signal, action);
+    const retries = limits.policy === 'RETRY' ? limits.maxRetries : 0;
+    for (let attempt = 0; ; attempt++) {
+      signal.throwIfAborted();
+      try {
+        const result = await action();
+        if (attempt > 0) this.#reportRecovery();
+        return result;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isRetriable(error)) throw error;
+        if (limits.policy === 'NOOP') throw this.#givenUp(error as PlatformError);
+        if (retries !== -1 && attempt >= retries) throw new TaskFailure(error);
+        this.#reportWaiting(error as PlatformError, attempt);
+        await sleep(pauseMs(attempt, limits.retryIntervalMs), signal);
+      }
+    }
+  }
+
+  #givenUp(error: PlatformError): StoreGivenUp {
+    this.#o.metrics.retried(error.code);
+    this.#o.log.warn(
+      { code: error.code, reason: error.message },
+      'the store failed: its records are dropped (policy NOOP)',
+    );
+    return new StoreGivenUp();
   }
 
   /** Repeats with growing pauses what fails in a retriable way; throws the rest, and the signal's reason once it is aborted. */
@@ -175,6 +242,20 @@ export class Runner {
       'records that cannot be stored went to the dead-letter topic; see the reason in their headers',
     );
   }
+}
+
+/** By policy NOOP. */
+class StoreGivenUp extends Error {}
+
+function failureOf(batch: ConsumedBatch, { source, code, message }: PoisonRecord): TaskFailure {
+  const place = `${batch.topic} partition ${batch.partition} offset ${source.offset}`;
+  return new TaskFailure(new PlatformError(code, `${place}: ${message} (errors.tolerance=none)`));
+}
+
+/** Doubling, with full jitter above the first. */
+function pauseMs(attempt: number, longestMs: number): number {
+  const ceiling = Math.min(longestMs, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 30));
+  return FIRST_PAUSE_MS / 2 + Math.random() * Math.max(0, ceiling - FIRST_PAUSE_MS / 2);
 }
 
 function addSkips(to: Skips, more: Skips): void {
