@@ -1,7 +1,7 @@
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import type { LoadedApp } from '../../common/http/http-port.ts';
 import type { RestContext } from './context.ts';
 import { eventRoutes } from './events/event-routes.ts';
-import type { LoadedApp } from './http-port.ts';
 import { legacyRoutes } from './legacy/legacy-routes.ts';
 import { asPlatformError, notFound, PROBLEM_TYPE, type Problem, problemOf } from './problem.ts';
 import { registryRoutes } from './registry-routes.ts';

@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import type { Registry } from 'prom-client';
+import { Access } from '../../common/http/access.ts';
+import { HttpPort } from '../../common/http/http-port.ts';
 import type { Log } from '../../common/log.ts';
 import type { SchemaSnapshot } from '../../common/schema-registry.ts';
 import { exposeCounters, exposeGauge } from '../counters.ts';
 import type { GatewayServer } from '../gateway-server.ts';
 import type { ModelStore } from '../models/model-store.ts';
 import { CoapTraces, type Watch } from '../trace/coap-traces.ts';
-import { Access } from './access.ts';
 import type { RestContext } from './context.ts';
 import { EventStreams } from './events/event-streams.ts';
-import { HttpPort } from './http-port.ts';
 import type { DeviceState } from './legacy/registration-json.ts';
+import { problemAnswer } from './problem.ts';
 import { QueuedOperations } from './queued-operations.ts';
 
 export interface RestSettings {
@@ -74,6 +75,7 @@ export async function openRest(
     address: settings.restAddress,
     port: settings.restPort,
     access,
+    answerTo: problemAnswer,
     load: async () => await (await import('./fastify-app.ts')).openApp(context),
     log,
   });

@@ -1,4 +1,6 @@
 import { ERROR_CODES, type ErrorCode, messageOf, PlatformError } from '../../common/errors.ts';
+import { AccessRefused } from '../../common/http/access.ts';
+import type { HttpAnswer } from '../../common/http/http-port.ts';
 
 /** RFC 9457: what went wrong, for programs (`code`, `retriable`) and people (`title`, `detail`). */
 export interface Problem {
@@ -57,7 +59,8 @@ export function notFound(what: string): HttpError {
 /** What a request that failed is answered with. The text of an unknown error stays inside. */
 export function problemOf(error: unknown): Problem {
   const known = asPlatformError(error);
-  const status = known instanceof HttpError ? known.status : statusOf(known.code);
+  const hasStatus = known instanceof HttpError || known instanceof AccessRefused;
+  const status = hasStatus ? known.status : statusOf(known.code);
   const device = known instanceof HttpError ? known.device : undefined;
   return {
     type: `/api/v1/errors#${known.code}`,
@@ -68,6 +71,12 @@ export function problemOf(error: unknown): Problem {
     retriable: known.retriable,
     ...(device === undefined ? {} : { device }),
   };
+}
+
+/** A problem as an answer. */
+export function problemAnswer(error: unknown): HttpAnswer {
+  const problem = problemOf(error);
+  return { status: problem.status, type: PROBLEM_TYPE, body: JSON.stringify(problem) };
 }
 
 export function asPlatformError(error: unknown): PlatformError {

@@ -4,9 +4,10 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hasCode } from '../../../../common/errors.ts';
+import { Access } from '../../../../common/http/access.ts';
+import { HttpPort, type LoadedApp } from '../../../../common/http/http-port.ts';
 import { createLog } from '../../../../common/log.ts';
-import { Access } from '../../../../lwm2m-server/rest/access.ts';
-import { HttpPort, type LoadedApp } from '../../../../lwm2m-server/rest/http-port.ts';
+import { problemAnswer } from '../../../../lwm2m-server/rest/problem.ts';
 import { eventually } from '../../../rig/gateway.ts';
 
 const TOKEN = 'correct-horse-battery-staple';
@@ -34,7 +35,14 @@ describe('REST: port', () => {
       return await (o.load?.() ?? app);
     };
     const access = new Access({ address: '127.0.0.1', tokenFile: o.file });
-    const port = await HttpPort.open({ address: '127.0.0.1', port: o.port ?? 0, access, load, log });
+    const port = await HttpPort.open({
+      address: '127.0.0.1',
+      port: o.port ?? 0,
+      access,
+      load,
+      log,
+      answerTo: problemAnswer,
+    });
     open.push(port);
     return { port, get: (headers = {}) => fetch(`http://127.0.0.1:${port.port}/x`, { headers }) };
   }

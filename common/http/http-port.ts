@@ -1,9 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { PlatformError } from '../../common/errors.ts';
-import type { Log } from '../../common/log.ts';
-import type { Access } from './access.ts';
-import { HttpError, PROBLEM_TYPE, problemOf } from './problem.ts';
+import { PlatformError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { type Access, AccessRefused } from './access.ts';
 
 /** Connections at a time; a further one is closed. */
 const MAX_CONNECTIONS = 128;
@@ -22,11 +21,19 @@ export interface LoadedApp {
   close(): Promise<void>;
 }
 
+export interface HttpAnswer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
 export interface HttpPortOptions {
   readonly address: string;
   readonly port: number;
   readonly access: Access;
   readonly load: () => Promise<LoadedApp>;
+  /** What is answered to a request without access, and when the app cannot be loaded. */
+  readonly answerTo: (error: unknown) => HttpAnswer;
   readonly log: Log;
 }
 
@@ -81,14 +88,23 @@ export class HttpPort {
       const refusal = this.#o.access.refusal(request.headers);
       if (refusal !== undefined) {
         this.refused++;
-        throw new HttpError(refusal.status, 'HTTP_ACCESS', refusal.reason);
+        throw new AccessRefused(refusal);
       }
       this.#app ??= this.#o.load();
       (await this.#app).handle(request, response);
     } catch (error) {
       if (!(error instanceof PlatformError)) this.#o.log.error({ err: error }, 'a fault in the REST interface');
-      sendProblem(response, error);
+      this.#send(response, error);
     }
+  }
+
+  #send(response: ServerResponse, error: unknown): void {
+    if (response.headersSent) return void response.destroy();
+    const { status, type, body } = this.#o.answerTo(error);
+    const challenge = status === 401 ? { 'www-authenticate': 'Bearer' } : {};
+    // The body of a refused request is not read: the connection ends with it.
+    response.writeHead(status, { 'content-type': type, connection: 'close', ...challenge });
+    response.end(body);
   }
 
   async #listen(): Promise<void> {
@@ -101,13 +117,4 @@ export class HttpPort {
       this.#server.listen(port, address, resolve);
     });
   }
-}
-
-function sendProblem(response: ServerResponse, error: unknown): void {
-  if (response.headersSent) return void response.destroy();
-  const problem = problemOf(error);
-  const challenge = problem.status === 401 ? { 'www-authenticate': 'Bearer' } : {};
-  // The body of a refused request is not read: the connection ends with it.
-  response.writeHead(problem.status, { 'content-type': PROBLEM_TYPE, connection: 'close', ...challenge });
-  response.end(JSON.stringify(problem));
 }

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
 import { BlockList, isIP } from 'node:net';
-import { messageOf, PlatformError } from '../../common/errors.ts';
+import { messageOf, PlatformError } from '../errors.ts';
 
 /** A shorter token could be guessed. */
 const SHORTEST_TOKEN = 16;
@@ -29,6 +29,16 @@ export interface AccessSettings {
 export interface AccessRefusal {
   readonly status: 401 | 403;
   readonly reason: string;
+}
+
+/** What a port answers to a request without access. */
+export class AccessRefused extends PlatformError {
+  readonly status: AccessRefusal['status'];
+
+  constructor({ status, reason }: AccessRefusal) {
+    super('HTTP_ACCESS', reason);
+    this.status = status;
+  }
 }
 
 /**

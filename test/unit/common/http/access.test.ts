@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hasCode } from '../../../../common/errors.ts';
-import { Access, isLoopback } from '../../../../lwm2m-server/rest/access.ts';
+import { Access, isLoopback } from '../../../../common/http/access.ts';
 
 const TOKEN = 'correct-horse-battery-staple';
 
