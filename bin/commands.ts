@@ -3,7 +3,8 @@ import { MODBUS_SIMULATOR_SETTINGS, SIMULATOR_SETTINGS } from '../adapters/simul
 import { INFLUXDB_SETTINGS, ORIENTDB_SETTINGS } from '../connectors/settings.ts';
 import { LWM2M_SERVER_SETTINGS } from '../lwm2m-server/settings.ts';
 import { REPLICATOR_SETTINGS } from '../replicator/settings.ts';
-import { type Command, command, service } from './command.ts';
+import { STREAM_SETTINGS } from '../streams/settings.ts';
+import { type Command, command, EXIT, service } from './command.ts';
 import { REQUEST_SETTINGS } from './request-settings.ts';
 import { SMOKE_SETTINGS } from './smoke-settings.ts';
 import { STATUS_SETTINGS } from './status-settings.ts';
@@ -52,6 +53,18 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       return (settings, context) => orientdbMain(settings, { ...context, models });
     },
   ),
+  stream: command({
+    about: 'runs one analysis over the observations of a gateway: counts, maxper30sec, downsample, alarms or singles',
+    operands: '<analysis>',
+    settings: STREAM_SETTINGS,
+    examples: [
+      'zeelos stream maxper30sec --gateway-id gw1 --kafka-brokers 127.0.0.1:9082 --registry-url http://127.0.0.1:8081/apis/ccompat/v7',
+    ],
+    run: async (settings, context, operands) => {
+      await (await import('../streams/main.ts')).main(operands[0], settings, context);
+      return EXIT.ok;
+    },
+  }),
   modbus: service(
     'shows Modbus units as LwM2M devices',
     MODBUS_SETTINGS,

@@ -35,6 +35,18 @@ export class RecordCursor {
   #appendTime = -1;
   #from = 0;
 
+  /** Where the batches of an answer end, without reading them: what to fetch next. `from` when none is whole. */
+  static endOf(bytes: Buffer, from: number): number {
+    let next = from;
+    for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
+      const end = at + LENGTH_COUNTS_FROM + bytes.readInt32BE(at + LENGTH_AT);
+      if (end > bytes.length || end < at + HEADER_BYTES) break;
+      next = Math.max(next, int64(bytes, at) + bytes.readInt32BE(at + LAST_DELTA_AT) + 1);
+      at = end;
+    }
+    return next;
+  }
+
   /** @param from records before it are passed over */
   reset(bytes: Buffer, aborted: readonly AbortedTransaction[], from: number): void {
     this.#fetched = bytes;

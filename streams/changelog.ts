@@ -1,0 +1,100 @@
+import type { KafkaCluster } from '../common/kafka/client.ts';
+import { PartitionFetcher } from '../common/kafka/partition-fetcher.ts';
+import { RecordCursor } from '../common/kafka/record-cursor.ts';
+import { offsetRanges } from '../common/kafka/topics.ts';
+import type { StreamTask, TaskClock } from './stream-task.ts';
+
+/** No state has a key of one byte. */
+export const POSITION_KEY = Buffer.from([0xff]);
+
+/** How far a task was when its state was written: offset of the next input record, and its time. */
+export interface TaskPosition {
+  readonly offset: number;
+  readonly clock: TaskClock;
+}
+
+/** Infinities are no JSON: a time that is not known yet is left out. */
+export function encodePosition({ offset, clock }: TaskPosition): Buffer {
+  return Buffer.from(
+    JSON.stringify({ offset, time: finite(clock.streamTimeMs), closed: finite(clock.closedThroughMs) }),
+  );
+}
+
+export function decodePosition(bytes: Buffer): TaskPosition {
+  const { offset, time, closed } = JSON.parse(bytes.toString()) as { offset: number; time?: number; closed?: number };
+  const never = Number.NEGATIVE_INFINITY;
+  return { offset, clock: { streamTimeMs: time ?? never, closedThroughMs: closed ?? never } };
+}
+
+function finite(time: number): number | undefined {
+  return Number.isFinite(time) ? time : undefined;
+}
+
+export interface RestoreOptions {
+  readonly kafka: KafkaCluster;
+  readonly topic: string;
+  readonly partition: number;
+  readonly task: StreamTask;
+  readonly signal: AbortSignal;
+}
+
+export interface Restored {
+  readonly records: number;
+  /** Undefined when nothing was ever committed. */
+  readonly position: TaskPosition | undefined;
+}
+
+/** As large as an answer may be: the changelog is read from end to end, by nobody else at the time. */
+const RESTORE_FETCH_BYTES = 8 * 2 ** 20;
+const RESTORE_WAIT_MS = 250;
+
+/**
+ * Reads one partition of a changelog into a task, from its first record to the last that is committed now: the writer must be fenced
+ * before. Errors: KAFKA_UNAVAILABLE, KAFKA_REFUSED, RECORD_BATCH_CORRUPT.
+ */
+export async function restore(o: RestoreOptions): Promise<Restored> {
+  const ranges = await offsetRanges(o.kafka, o.topic);
+  const range = ranges.find(({ partition }) => partition === o.partition);
+  if (range === undefined) return { records: 0, position: undefined };
+  const fetchBytes = RESTORE_FETCH_BYTES;
+  const fetcher = new PartitionFetcher({ kafka: o.kafka, topic: o.topic, partition: o.partition, fetchBytes });
+  const cursor = new RecordCursor();
+  const end = Number(range.next);
+  let position: TaskPosition | undefined;
+  let records = 0;
+  try {
+    let at = Number(range.first);
+    let next = at < end ? fetcher.fetch(at, RESTORE_WAIT_MS) : undefined;
+    while (next !== undefined && !o.signal.aborted) {
+      const { bytes, aborted } = await next;
+      const behind = RecordCursor.endOf(bytes, at);
+      // The next answer is on its way while this one is read.
+      next = behind < end && behind > at ? fetcher.fetch(behind, RESTORE_WAIT_MS) : undefined;
+      next?.catch(() => undefined);
+      cursor.reset(bytes, aborted, at);
+      while (await cursor.nextBatch()) {
+        while (cursor.next()) {
+          records++;
+          position = restoreRecord(o.task, cursor) ?? position;
+        }
+      }
+      if (behind === at && at < end) next = fetcher.fetch(at, RESTORE_WAIT_MS);
+      at = behind;
+    }
+  } finally {
+    await fetcher.close();
+  }
+  o.signal.throwIfAborted();
+  if (position !== undefined) o.task.clock = position.clock;
+  return { records, position };
+}
+
+function restoreRecord(task: StreamTask, cursor: RecordCursor): TaskPosition | undefined {
+  const { bytes, keyStart, keyEnd, valueStart, valueEnd } = cursor;
+  const value = valueStart < 0 ? null : bytes.subarray(valueStart, valueEnd);
+  if (keyEnd - keyStart !== POSITION_KEY.length) {
+    task.restore(bytes.subarray(keyStart, keyEnd), value);
+    return undefined;
+  }
+  return value === null ? undefined : decodePosition(value);
+}

@@ -1,0 +1,97 @@
+import { PlatformError } from '../common/errors.ts';
+import type { KafkaCluster } from '../common/kafka/client.ts';
+import { takePartInGroup } from '../common/kafka/group-member.ts';
+import { ensureTopics, partitionCounts } from '../common/kafka/topics.ts';
+import { type ServiceContext, untilDone } from '../common/lifecycle.ts';
+import type { ObservationReader } from './observation-reader.ts';
+import { PartitionTask } from './partition-task.ts';
+import type { StreamMetrics } from './stream-metrics.ts';
+import type { StreamTask } from './stream-task.ts';
+
+export interface WorkerOptions extends ServiceContext {
+  readonly kafka: KafkaCluster;
+  readonly groupId: string;
+  readonly input: string;
+  /** Undefined for an analysis that writes no records. */
+  readonly output: string | undefined;
+  readonly reader: ObservationReader;
+  readonly metrics: StreamMetrics | undefined;
+  readonly commitMs: number;
+  readonly fetchBytes: number;
+  readonly sessionTimeoutMs: number;
+  createTask(): StreamTask;
+  /** Told what it waits for, by partition or `group`; undefined when it goes on. */
+  onWaiting(part: string, reason: string | undefined): void;
+}
+
+export function changelogTopic(groupId: string): string {
+  return `${groupId}.changelog`;
+}
+
+/** Small segments and a low share of dead records: a restart reads little more than what lives. */
+const CHANGELOG_SETTINGS = {
+  'cleanup.policy': 'compact',
+  'segment.bytes': String(16 * 2 ** 20),
+  'min.cleanable.dirty.ratio': '0.2',
+};
+
+/** Works on the partitions that its group gives it, each in a task of its own, until the signal is aborted. */
+export async function work(o: WorkerOptions): Promise<void> {
+  const tasks = new Map<number, PartitionTask>();
+  const ending = new Map<number, Promise<void>>();
+  const partitions = await untilDone('looking for the input', o, () => partitionsOf(o));
+  if (partitions === undefined) return;
+  let prepared = 0;
+  const prepare = async (partition: number): Promise<void> => {
+    if (partition < prepared) return;
+    const count = Math.max(partition + 1, partitions);
+    const topics = [{ topic: changelogTopic(o.groupId), partitions: count, settings: CHANGELOG_SETTINGS }];
+    if (o.output !== undefined) topics.push({ topic: o.output, partitions: count, settings: {} as never });
+    await ensureTopics(o.kafka, topics);
+    prepared = count;
+  };
+  const begin = (partition: number): void => {
+    const task = new PartitionTask(
+      {
+        ...o,
+        partition,
+        prepare,
+        changelog: changelogTopic(o.groupId),
+        output: o.output === undefined ? undefined : { topic: o.output, partition },
+        onWaiting: (of, reason) => o.onWaiting(`partition ${of}`, reason),
+      },
+      ending.get(partition) ?? Promise.resolve(),
+    );
+    tasks.set(partition, task);
+    o.metrics?.show(partition, task.figures);
+  };
+  const end = (partition: number): void => {
+    const task = tasks.get(partition)!;
+    tasks.delete(partition);
+    ending.set(partition, task.stop());
+  };
+  try {
+    o.onWaiting('group', 'the group has not given it a partition yet');
+    await takePartInGroup({
+      ...o,
+      topic: o.input,
+      held: () => [...tasks.keys()],
+      onAssigned: (given) => {
+        for (const partition of tasks.keys()) if (!given.includes(partition)) end(partition);
+        for (const partition of given) if (!tasks.has(partition)) begin(partition);
+        o.onWaiting('group', undefined);
+        o.log.info({ partitions: given }, 'partitions of this worker');
+      },
+    });
+  } finally {
+    for (const partition of tasks.keys()) end(partition);
+    await Promise.all(ending.values());
+  }
+}
+
+async function partitionsOf({ kafka, input, onWaiting }: WorkerOptions): Promise<number> {
+  const count = (await partitionCounts(kafka, [input])).get(input);
+  onWaiting('input', count === undefined ? `${input} does not exist yet` : undefined);
+  if (count === undefined) throw new PlatformError('KAFKA_NO_TOPIC', `there is no ${input} yet`);
+  return count;
+}
