@@ -3,6 +3,8 @@ import { createLog, type Log } from '../common/log.ts';
 import { parseSettings, type SettingsOf, type SettingsTable, settingsHelp } from '../common/settings.ts';
 import { MEMORY_SETTINGS, memory } from './memory.ts';
 import { NOTIFICATIONS_SETTINGS, notifications } from './notifications.ts';
+import { benchReplicator } from './replicator/run.ts';
+import { REPLICATOR_BENCH_SETTINGS } from './replicator/settings.ts';
 import { RESTART_SETTINGS, restart } from './restart.ts';
 import { benchServer } from './server/run.ts';
 import { SERVER_SETTINGS } from './server/settings.ts';
@@ -44,6 +46,12 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     about: 'the LwM2M server beside a Java peer, with the yardstick; the same as `npm run bench:server`',
     settings: SERVER_SETTINGS,
     run: benchServer,
+  }),
+  replicator: benchmark({
+    about:
+      'our replicator beside MirrorMaker 2 and a mirror on franz-go, with the yardstick; the same as `npm run bench:replicator`',
+    settings: REPLICATOR_BENCH_SETTINGS,
+    run: benchReplicator,
   }),
 };
 

@@ -9,6 +9,7 @@ import { ProcessGroup } from './process-group.ts';
 const PROJECT = fileURLToPath(new URL('..', import.meta.url));
 const SCRIPT = fileURLToPath(new URL('./yardstick.sh', import.meta.url));
 const OLDEST_JAVA = 17;
+export const MM2_PROPERTIES = 'conf/mm2.properties.in';
 
 /** Programs that the yardstick's scripts call; another can be named by the variable that the scripts read. */
 const PROGRAMS = {
@@ -108,6 +109,11 @@ export class Yardstick {
     const count = join(this.cache, 'count');
     const classes = `${join(count, 'count-1.jar')}:${join(count, 'libs')}/*`;
     return [this.java, '-Xmx1g', '-XX:+UseSerialGC', '-cp', classes, 'yardstick.Tool'];
+  }
+
+  /** Settings of MirrorMaker 2, to be filled in. */
+  get mm2Properties(): string {
+    return join(this.folder, MM2_PROPERTIES);
   }
 
   get peerSchemas(): string {
