@@ -266,7 +266,7 @@ export class BrokerConnection {
     const code = reason instanceof PlatformError ? reason.code : 'KAFKA_UNAVAILABLE';
     return new PlatformError(code, `${api.name}: ${reason.message}`, {
       cause: reason,
-      details: { request: api.name, broker: this.#name },
+      details: { request: api.name, address: this.#name },
     });
   }
 
