@@ -3,6 +3,7 @@ import { createLog, type Log } from '../common/log.ts';
 import { parseSettings, type SettingsOf, type SettingsTable, settingsHelp } from '../common/settings.ts';
 import { MEMORY_SETTINGS, memory } from './memory.ts';
 import { NOTIFICATIONS_SETTINGS, notifications } from './notifications.ts';
+import { RECORD_BATCHES_SETTINGS, recordBatches } from './record-batches.ts';
 import { benchReplicator } from './replicator/run.ts';
 import { REPLICATOR_BENCH_SETTINGS } from './replicator/settings.ts';
 import { RESTART_SETTINGS, restart } from './restart.ts';
@@ -41,6 +42,11 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     about: 'time until the LwM2M server is ready with the devices that its state topic holds',
     settings: RESTART_SETTINGS,
     run: restart,
+  }),
+  'record-batches': benchmark({
+    about: 'what the replicator does with record batches in memory: joined, readdressed, compressed',
+    settings: RECORD_BATCHES_SETTINGS,
+    run: recordBatches,
   }),
   server: benchmark({
     about: 'the LwM2M server beside a Java peer, with the yardstick; the same as `npm run bench:server`',
