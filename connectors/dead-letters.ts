@@ -10,6 +10,8 @@ import type { PoisonRecord } from './decode.ts';
 export const DEAD_LETTER_HEADERS = {
   code: 'zeelos.dlq.code',
   message: 'zeelos.dlq.message',
+  /** name of the connector that set it aside; absent of one with a process of its own */
+  connector: 'zeelos.dlq.connector',
   topic: 'zeelos.dlq.topic',
   partition: 'zeelos.dlq.partition',
   offset: 'zeelos.dlq.offset',
@@ -35,10 +37,19 @@ export function deadLetterTopic(topic: string): string {
 export class DeadLetters {
   readonly #kafka: KafkaCluster;
   readonly #producer: CommittingProducer;
+  readonly #topic: string;
+  readonly #connector: string;
   readonly #now: () => number;
   readonly #prepared = new Set<string>();
 
-  constructor(kafka: KafkaCluster, log: Log, now: () => number = Date.now) {
+  /** @param o.topic where to; `<topic>.dlq` when empty  @param o.connector whose letters they are */
+  constructor(
+    kafka: KafkaCluster,
+    log: Log,
+    { topic = '', connector = '', now = Date.now }: { topic?: string; connector?: string; now?: () => number } = {},
+  ) {
+    this.#topic = topic;
+    this.#connector = connector;
     this.#kafka = kafka;
     this.#producer = new CommittingProducer(new KafkaBatchSender(kafka, log), log, { batchBytes: LETTER_BYTES });
     this.#now = now;
@@ -46,7 +57,7 @@ export class DeadLetters {
 
   /** Resolves once Kafka has committed every letter. Errors: KAFKA_UNAVAILABLE, KAFKA_BACKLOG_FULL, both retriable; the signal's reason. */
   async bury(batch: ConsumedBatch, poison: readonly PoisonRecord[], signal: AbortSignal): Promise<void> {
-    const topic = deadLetterTopic(batch.topic);
+    const topic = this.#topic === '' ? deadLetterTopic(batch.topic) : this.#topic;
     if (!this.#prepared.has(topic)) {
       await ensureTopics(this.#kafka, [{ topic, partitions: 1 }]);
       this.#prepared.add(topic);
@@ -78,6 +89,7 @@ export class DeadLetters {
     const names = DEAD_LETTER_HEADERS;
     return {
       [names.code]: code,
+      ...(this.#connector !== '' && { [names.connector]: this.#connector }),
       [names.message]: message.slice(0, MESSAGE_CHARACTERS),
       [names.topic]: batch.topic,
       [names.partition]: String(batch.partition),

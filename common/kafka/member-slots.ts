@@ -82,7 +82,7 @@ function inOrder({ cluster }: Assigner) {
         const partitions = cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId);
         for (const [at, partition] of partitions.sort((one, other) => one - other).entries()) {
           const share = shares.get(sorted[at % sorted.length]!)!;
-          (share[topic] ??= []).push(partition);
+          share[topic] = [...(share[topic] ?? []), partition];
         }
       }
       return [...shares].map(([memberId, assignment]) => ({
