@@ -4,6 +4,7 @@ import { brokerAddresses } from './addresses.ts';
 import { BROKER_ERROR, brokerError, brokerErrorName } from './broker-errors.ts';
 import { type BrokerAddress, BrokerConnection, type ConnectionOptions } from './connection.ts';
 import { firstToOpen } from './first-to-open.ts';
+import type { FrameMemory } from './frame-pool.ts';
 import { FIND_COORDINATOR } from './requests/find-coordinator.ts';
 import { METADATA, type MetadataResponse, type TopicMetadata } from './requests/metadata.ts';
 import type { SecurityOptions } from './security.ts';
@@ -15,7 +16,8 @@ export interface ClusterOptions {
   readonly security?: SecurityOptions;
   readonly log: Log;
   readonly onBytes?: (read: number, written: number) => void;
-  /** As in `ConnectionOptions`. */
+  /** As in `ConnectionOptions`, for all connections of the cluster. */
+  readonly memory?: FrameMemory;
   readonly connectTimeoutMs?: number;
   readonly requestTimeoutMs?: number;
 }

@@ -4,6 +4,7 @@ import type { Api } from './api.ts';
 import { authenticate } from './authenticate.ts';
 import { brokerError } from './broker-errors.ts';
 import { FrameAssembler } from './frame-assembler.ts';
+import type { FrameMemory } from './frame-pool.ts';
 import { type PendingRequest, PendingRequests } from './pending-requests.ts';
 import { RequestWriter } from './request-writer.ts';
 import { API_VERSIONS, type ApiVersionsResponse } from './requests/api-versions.ts';
@@ -23,6 +24,8 @@ export interface ConnectionOptions {
   /** Until the answer of a request is there; 30 s. */
   readonly requestTimeoutMs?: number;
   readonly security?: SecurityOptions;
+  /** For answers of 64 KiB and more: a `FramePool` to use their memory again; without it each has fresh memory. */
+  readonly memory?: FrameMemory;
   /** Called for each piece that came or went, in bytes of Kafka's protocol (without those of TLS and TCP). */
   readonly onBytes?: (read: number, written: number) => void;
 }
@@ -66,7 +69,7 @@ export class BrokerConnection {
     this.#address = address;
     this.#options = options;
     this.#opened.promise.catch(() => {});
-    const frames = new FrameAssembler((frame) => this.#onFrame(frame));
+    const frames = new FrameAssembler((frame) => this.#onFrame(frame), options.memory);
     const reading = {
       buffer: () => frames.memory(),
       callback: (count: number) => this.#onRead(frames, count),

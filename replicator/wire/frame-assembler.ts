@@ -1,4 +1,5 @@
 import { PlatformError } from '../../common/errors.ts';
+import { FRESH_MEMORY, type FrameMemory } from './frame-pool.ts';
 
 /** Largest answer that is taken: above what a broker sends for any fetch asked for here, below what would hurt. */
 export const MAX_FRAME_BYTES = 128 * 2 ** 20;
@@ -6,8 +7,9 @@ export const MAX_FRAME_BYTES = 128 * 2 ** 20;
 const SCRATCH_BYTES = 64 * 2 ** 10;
 /** With so much left of an answer the socket writes into its frame, past the scratch. */
 const DIRECT_FROM_BYTES = 16 * 2 ** 10;
-/** Frames from here on are memory of their own, so that keeping one keeps nothing else. */
+/** Frames from here on are memory of their own, so that keeping one keeps nothing else; they can hold records worth pooling. */
 const OWN_MEMORY_FROM_BYTES = 2 ** 10;
+const POOLED_FROM_BYTES = 64 * 2 ** 10;
 const SIZE_BYTES = 4;
 
 /**
@@ -16,6 +18,7 @@ const SIZE_BYTES = 4;
  */
 export class FrameAssembler {
   readonly #onFrame: (frame: Buffer) => void;
+  readonly #memory: FrameMemory;
   readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   #direct = false;
   #size = 0;
@@ -24,8 +27,9 @@ export class FrameAssembler {
   #filled = 0;
 
   /** @param onFrame owns the frame it is given */
-  constructor(onFrame: (frame: Buffer) => void) {
+  constructor(onFrame: (frame: Buffer) => void, memory: FrameMemory = FRESH_MEMORY) {
     this.#onFrame = onFrame;
+    this.#memory = memory;
   }
 
   /** Where the next bytes shall be written; never empty. */
@@ -58,12 +62,16 @@ export class FrameAssembler {
         details: { announcedBytes: this.#size, limitBytes: MAX_FRAME_BYTES },
       });
     }
-    this.#frame =
-      this.#size < OWN_MEMORY_FROM_BYTES ? Buffer.allocUnsafe(this.#size) : Buffer.allocUnsafeSlow(this.#size);
+    this.#frame = this.#memoryFor(this.#size);
     this.#filled = 0;
     this.#size = 0;
     this.#sizeBytes = 0;
     return at + 1;
+  }
+
+  #memoryFor(bytes: number): Buffer {
+    if (bytes < OWN_MEMORY_FROM_BYTES) return Buffer.allocUnsafe(bytes);
+    return bytes < POOLED_FROM_BYTES ? Buffer.allocUnsafeSlow(bytes) : this.#memory.take(bytes);
   }
 
   #takeBody(at: number, end: number): number {

@@ -38,7 +38,7 @@ export interface FetchedPartition {
   /** Where the broker says the leader is now, with NOT_LEADER_OR_FOLLOWER or FENCED_LEADER_EPOCH (KIP-951). */
   readonly currentLeader?: { readonly leader: number; readonly leaderEpoch: number };
   readonly aborted: readonly AbortedTransaction[];
-  /** Record batches one after another, a view of the frame which the caller owns. May be empty; the last may be cut short. */
+  /** Record batches one after another, a view of the answer's memory which the caller owns (all partitions of an answer share it). May be empty; the last may be cut short. */
   readonly records: Buffer;
 }
 
