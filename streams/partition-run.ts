@@ -75,6 +75,7 @@ export class PartitionRun {
       await this.#read();
       await this.#commit();
       await this.#committing;
+      if (this.#failure !== undefined) throw this.#failure;
     } finally {
       await this.#fetcher.close();
       await this.#producer.close();

@@ -1,20 +1,40 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { ErrorCode } from '../common/errors.ts';
-import type { SkipReason, Skips } from './stream-task.ts';
+import { noSkips, type SkipReason, type Skips, type StreamTask } from './stream-task.ts';
 
-/** What one partition counts itself; shown when it is asked for, so that a record costs no call. */
-export interface PartitionFigures {
-  records: number;
-  outputs: number;
-  changes: number;
-  commits: number;
-  restored: number;
-  restoreSeconds: number;
-  lag: number;
-  readonly poison: Map<ErrorCode, number>;
-  skips(): Skips;
-  entries(): number;
-  isRunning(): boolean;
+/** What this worker counts of one partition, over all its tasks there; shown when it is asked for, so that a record costs no call. */
+export class PartitionFigures {
+  records = 0;
+  outputs = 0;
+  changes = 0;
+  commits = 0;
+  restored = 0;
+  restoreSeconds = 0;
+  lag = 0;
+  readonly poison = new Map<ErrorCode, number>();
+  isRunning = false;
+  readonly #earlier = noSkips();
+  #task: StreamTask | undefined;
+
+  /** A task that ends leaves its counts behind: the next one counts from nothing. */
+  set task(task: StreamTask | undefined) {
+    addTo(this.#earlier, this.#task?.skips);
+    this.#task = task;
+  }
+
+  get entries(): number {
+    return this.isRunning ? (this.#task?.entries ?? 0) : 0;
+  }
+
+  get skips(): Skips {
+    const sum = { ...this.#earlier };
+    addTo(sum, this.#task?.skips);
+    return sum;
+  }
+}
+
+function addTo(sum: Skips, more: Skips | undefined): void {
+  for (const [reason, count] of Object.entries(more ?? {}) as [SkipReason, number][]) sum[reason] += count;
 }
 
 /** Labels are bounded: partitions of one topic, the closed list of reasons, error codes. */
@@ -29,8 +49,8 @@ export class StreamMetrics {
     this.#counter(registry, 'restored_records_total', 'records read from the changelog', (f) => f.restored);
     this.#gauge(registry, 'restore_seconds', 'what the last restoring took, in seconds', (f) => f.restoreSeconds);
     this.#gauge(registry, 'lag_records', 'committed records that are not read yet', (f) => f.lag);
-    this.#gauge(registry, 'state_entries', 'keys that are held', (f) => f.entries());
-    this.#gauge(registry, 'tasks_running', 'partitions that this worker reads now', (f) => Number(f.isRunning()));
+    this.#gauge(registry, 'state_entries', 'keys that are held', (f) => f.entries);
+    this.#gauge(registry, 'tasks_running', 'partitions that this worker reads now', (f) => Number(f.isRunning));
     const skipped = new Counter({
       name: 'zeelos_stream_records_skipped_total',
       help: 'records that leave no trace in a result, by reason',
@@ -39,7 +59,7 @@ export class StreamMetrics {
       collect: () => {
         skipped.reset();
         for (const [partition, figures] of this.#partitions) {
-          for (const [reason, count] of Object.entries(figures.skips()) as [SkipReason, number][])
+          for (const [reason, count] of Object.entries(figures.skips) as [SkipReason, number][])
             skipped.inc({ partition: String(partition), reason }, count);
         }
       },
@@ -57,8 +77,13 @@ export class StreamMetrics {
     });
   }
 
-  show(partition: number, figures: PartitionFigures): void {
-    this.#partitions.set(partition, figures);
+  figuresOf(partition: number): PartitionFigures {
+    let figures = this.#partitions.get(partition);
+    if (figures === undefined) {
+      figures = new PartitionFigures();
+      this.#partitions.set(partition, figures);
+    }
+    return figures;
   }
 
   #counter(registry: Registry, name: string, help: string, of: (figures: PartitionFigures) => number): void {

@@ -15,7 +15,7 @@ export interface WorkerOptions extends ServiceContext {
   /** Undefined for an analysis that writes no records. */
   readonly output: string | undefined;
   readonly reader: ObservationReader;
-  readonly metrics: StreamMetrics | undefined;
+  readonly metrics: StreamMetrics;
   readonly commitMs: number;
   readonly fetchBytes: number;
   readonly sessionTimeoutMs: number;
@@ -56,6 +56,7 @@ export async function work(o: WorkerOptions): Promise<void> {
         ...o,
         partition,
         prepare,
+        figures: o.metrics.figuresOf(partition),
         changelog: changelogTopic(o.groupId),
         output: o.output === undefined ? undefined : { topic: o.output, partition },
         onWaiting: (of, reason) => o.onWaiting(`partition ${of}`, reason),
@@ -63,7 +64,6 @@ export async function work(o: WorkerOptions): Promise<void> {
       ending.get(partition) ?? Promise.resolve(),
     );
     tasks.set(partition, task);
-    o.metrics?.show(partition, task.figures);
   };
   const end = (partition: number): void => {
     const task = tasks.get(partition)!;
