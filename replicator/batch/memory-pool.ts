@@ -1,5 +1,5 @@
 const LEAST_BYTES = 16 * 2 ** 10;
-const KEPT_BYTES = 8 * 2 ** 20;
+export const KEPT_BYTES = 8 * 2 ** 20;
 
 /** Memory that is used again: at most 8 MiB of it waits for that, the rest is left to the collector. */
 export class MemoryPool {
@@ -14,11 +14,10 @@ export class MemoryPool {
     return last.length >= bytes ? last : Buffer.allocUnsafeSlow(bytes);
   }
 
-  /** In its place at least twice as many bytes, and at least `bytes`, with the first `used` of them. */
+  /** In its place at least twice as many bytes, and at least `bytes`, with the first `used` of them. The old is left to the collector. */
   grow(memory: Buffer, used: number, bytes: number): Buffer {
     const larger = Buffer.allocUnsafeSlow(Math.max(memory.length * 2, bytes));
     memory.copy(larger, 0, 0, used);
-    this.give(memory);
     return larger;
   }
 
