@@ -67,7 +67,9 @@ export class CompactedTable {
     });
     try {
       const record = { topic, key: Buffer.from(key), value: bytes, headers: { [WRITE_HEADER]: id } };
-      await Promise.race([Promise.all([this.#producer.commit(record), seen]), late]);
+      // A table that is being closed reads no more.
+      const done = this.#o.signal.aborted ? undefined : seen;
+      await Promise.race([Promise.all([this.#producer.commit(record), done]), late]);
     } finally {
       clearTimeout(timer);
       this.#waiting.delete(id);

@@ -54,6 +54,10 @@ export class Statuses {
     return this.#byKey.get(statusKey(connector, part));
   }
 
+  byKey(key: string): Status | undefined {
+    return this.#byKey.get(key);
+  }
+
   topicsOf(connector: string): readonly string[] {
     return [...(this.#topics.get(connector) ?? [])].sort();
   }

@@ -1,0 +1,101 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf, PlatformError } from '../../common/errors.ts';
+import { openHealth } from '../../common/health.ts';
+import { Access } from '../../common/http/access.ts';
+import { HttpPort } from '../../common/http/http-port.ts';
+import { connectKafka } from '../../common/kafka/client.ts';
+import { clusterIdOf } from '../../common/kafka/topics.ts';
+import { Closers, type ServiceContext, untilAborted } from '../../common/lifecycle.ts';
+import { checkConfig } from '../config/connector-classes.ts';
+import { type NamedConfig, readConnectorFile } from '../config/connector-file.ts';
+import { References } from '../config/references.ts';
+import type { GraphObjectModel } from '../orientdb/model-vertices.ts';
+import { errorAnswer } from './rest/rest-error.ts';
+import type { ConnectSettings } from './settings.ts';
+import { Worker } from './worker.ts';
+
+/**
+ * A worker that runs connectors until the signal is aborted. Errors: CONFIG_INVALID for a REST interface without a token off loopback and for
+ * files of connectors that are wrong, TRANSPORT_BIND.
+ */
+export async function connectMain(
+  settings: ConnectSettings,
+  context: ServiceContext & { readonly models: readonly GraphObjectModel[] },
+): Promise<void> {
+  const { signal, log, models } = context;
+  const { groupId, registryUrl } = settings;
+  const access = new Access({ address: settings.restAddress, tokenFile: settings.restTokenFile });
+  const given = await connectorsIn(settings.connectorsFolder);
+  const closers = new Closers(log);
+  try {
+    const health = await openHealth({ service: 'connect', address: settings.healthAddress, port: settings.healthPort });
+    closers.add('health', () => health.close());
+    health.setNotReady('worker', 'the connectors are not known yet');
+    const kafka = connectKafka({ brokers: settings.kafkaBrokers, clientId: `zeelos-${groupId}` }, log);
+    const { promise: made, resolve: onMade } = Promise.withResolvers<Worker>();
+    const rest = await HttpPort.open({
+      address: settings.restAddress,
+      port: settings.restPort,
+      access,
+      log,
+      answerTo: errorAnswer,
+      load: async () => {
+        const { openApp } = await import('./rest/app.ts');
+        return await openApp({ worker: await made, registryUrl, kafkaClusterId: () => clusterIdOf(kafka) }, log);
+      },
+    });
+    closers.add('REST', () => rest.close());
+    const workerId = `${settings.advertisedHost ?? settings.restAddress}:${rest.port}`;
+    const worker = new Worker({
+      ...{ kafka, groupId, workerId, registryUrl, models, metrics: health.metrics, log, signal },
+      references: new References(settings.secretFolders),
+      sessionTimeoutMs: settings.sessionSeconds * 1_000,
+    });
+    onMade(worker);
+    closers.add('worker', () => worker.stop());
+    log.info({ healthPort: health.port, restPort: rest.port, groupId, workerId }, 'connect starts');
+    await worker.start();
+    if (!signal.aborted) {
+      await takeGiven(worker, given);
+      health.setReady('worker');
+    }
+    await untilAborted(signal);
+  } finally {
+    await closers.closeAll();
+    log.info('connect stopped');
+  }
+}
+
+async function connectorsIn(folder: string | undefined): Promise<readonly NamedConfig[]> {
+  if (folder === undefined) return [];
+  let names: readonly string[];
+  try {
+    names = (await readdir(folder)).filter((name) => /\.(json|properties)$/.test(name)).sort();
+  } catch (cause) {
+    throw new PlatformError('CONFIG_INVALID', `--connectors-folder ${folder} cannot be read: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+  return await Promise.all(
+    names.map(async (name) => {
+      const found = readConnectorFile(name, await readFile(join(folder, name), 'utf8'));
+      const faults = [...checkConfig(found.config).faults.values()].flat();
+      if (faults.length > 0) throw new PlatformError('CONFIG_INVALID', `${name}: ${faults.join('; ')}`);
+      return found;
+    }),
+  );
+}
+
+/** What stands in the files holds over what was configured before. */
+async function takeGiven(worker: Worker, given: readonly NamedConfig[]): Promise<void> {
+  for (const { name, config } of given) {
+    const known = worker.configs.get(name)?.config;
+    if (known === undefined || !isSame(known, { ...config, name })) await worker.put(name, config);
+  }
+}
+
+function isSame(one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean {
+  const names = Object.keys(one);
+  return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]);
+}
