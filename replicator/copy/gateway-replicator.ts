@@ -3,6 +3,7 @@ import { untilAborted } from '../../common/lifecycle.ts';
 import type { Log } from '../../common/log.ts';
 import { type LaneName, type LanePlan, planLanes, refuseSameCluster, type Side } from '../lanes.ts';
 import { Cluster } from '../wire/cluster.ts';
+import { FramePool } from '../wire/frame-pool.ts';
 import type { SecurityOptions } from '../wire/security.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { LagMeter } from './lag-meter.ts';
@@ -36,6 +37,8 @@ export class GatewayReplicator {
   readonly gatewayId: string;
   readonly limit: RateLimit;
   readonly #o: GatewayReplicatorOptions;
+  /** Keeps what one lane may hold; each answer is used again once it is written. */
+  readonly #memory: FramePool;
   readonly #plans: readonly LanePlan[];
   readonly #states: ReadonlyMap<LaneName, LaneState>;
 
@@ -43,6 +46,7 @@ export class GatewayReplicator {
   constructor(options: GatewayReplicatorOptions) {
     this.#o = options;
     this.gatewayId = options.gatewayId;
+    this.#memory = new FramePool({ limitBytes: options.settings.budgetBytes });
     this.#plans = planLanes(options.gatewayId, options.upTopics);
     this.limit = new RateLimit(options.bytesPerSecond, options.rateWindows);
     this.#states = new Map(
@@ -90,7 +94,13 @@ export class GatewayReplicator {
     const { gatewayId, log } = this.#o;
     const { brokers, security } = this.#o[side];
     const clientId = `zeelos-replicator-${gatewayId}`;
-    return new Cluster({ brokers, clientId, log, ...(security === undefined ? {} : { security }) });
+    return new Cluster({
+      brokers,
+      clientId,
+      log,
+      memory: this.#memory,
+      ...(security === undefined ? {} : { security }),
+    });
   }
 
   #laneOf(
@@ -103,7 +113,7 @@ export class GatewayReplicator {
     const state = this.#states.get(plan.name)!;
     const isUp = plan.target === 'cloud';
     const lane = new Lane({
-      ...{ state, settings, assertApart, signal, log },
+      ...{ state, settings, assertApart, signal, log, memory: this.#memory },
       source: clusters[plan.source],
       target: clusters[plan.target],
       translation: isUp ? translations?.up : translations?.down,

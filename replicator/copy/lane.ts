@@ -4,6 +4,7 @@ import type { Log } from '../../common/log.ts';
 import type { Compression } from '../batch/compression.ts';
 import { eventsTopicOf, transactionalIdOf } from '../lanes.ts';
 import type { Cluster } from '../wire/cluster.ts';
+import type { FramePool } from '../wire/frame-pool.ts';
 import type { GapEvent } from './gap-events.ts';
 import { LaneProducer } from './lane-producer.ts';
 import type { LaneState } from './lane-state.ts';
@@ -36,6 +37,8 @@ export interface LaneOptions {
   readonly target: Cluster;
   readonly settings: LaneSettings;
   readonly translation: SchemaTranslation | undefined;
+  /** Of the answers of both clusters. */
+  readonly memory: FramePool;
   /** Undefined for a lane that does not write over the WAN. */
   readonly limit: RateLimit | undefined;
   /** It begins when this one has brought in what waited, or cannot. */
@@ -144,7 +147,7 @@ export class Lane {
     });
     const session = new Session({
       ...{ state, reader, relay: this.#relay, producer: this.#producer, positionLog: this.#positionLog },
-      ...{ positions, partitions, events, troubles: this.#troubles, limit, isBulk, log },
+      ...{ positions, partitions, events, troubles: this.#troubles, limit, isBulk, log, memory: this.#o.memory },
       eventsTopic: eventsTopicOf(state.gatewayId),
       settings: {
         ...{ commitBytes: settings.commitBytes, commitMs: settings.commitMs },

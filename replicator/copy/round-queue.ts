@@ -16,6 +16,10 @@ export interface Round {
   readonly advances: Advance[];
   /** Fetched bytes that it stands for in the budget. */
   bytes: number;
+  /** Any part of the answer, whose memory can be used again once all batches of it are answered. */
+  readonly memory: Buffer | undefined;
+  /** Requests with batches of it that are not answered, and one more until all are sent. */
+  unanswered: number;
 }
 
 /** Rounds between the readers of a lane and its one writer; the readers' budget of bytes bounds it. */

@@ -1,8 +1,9 @@
 import { sleep } from '../../common/lifecycle.ts';
 import type { Log } from '../../common/log.ts';
+import type { FramePool } from '../wire/frame-pool.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { eventBatch, type GapEvent } from './gap-events.ts';
-import type { LaneProducer } from './lane-producer.ts';
+import type { BatchToSend, LaneProducer } from './lane-producer.ts';
 import type { LaneState } from './lane-state.ts';
 import type { PartitionTroubles } from './partition-troubles.ts';
 import type { PositionLog } from './position-log.ts';
@@ -35,6 +36,8 @@ export interface SessionOptions {
   readonly positions: LanePositions;
   readonly partitions: readonly SourcePartition[];
   readonly troubles: PartitionTroubles;
+  /** Gets back the memory of what was fetched. */
+  readonly memory: FramePool;
   /** Undefined for what does not leave over the WAN. */
   readonly limit: RateLimit | undefined;
   /** Held back when the link is to be left to others; what is not is only counted. */
@@ -45,6 +48,14 @@ export interface SessionOptions {
   readonly signal: AbortSignal;
   readonly log: Log;
 }
+
+/** Batches of one request, and the round that they are of. */
+interface Group {
+  readonly batches: readonly RelayedBatch[];
+  readonly round: Round | undefined;
+}
+
+const NOTHING: Group = { batches: [], round: undefined };
 
 /** Before a lane whose partitions all rest looks at them again. */
 const REST_CHECK_MS = 500;
@@ -64,7 +75,7 @@ export class Session {
   #tally = new Tally();
   #underWay = new Set<Promise<void>>();
   /** The last batches that are not sent yet, so that they can go together with the positions. */
-  #held: readonly RelayedBatch[] = [];
+  #held: Group = NOTHING;
   #bytes = 0;
   #sinceMs = 0;
   #relaying: Promise<unknown> = Promise.resolve();
@@ -121,7 +132,8 @@ export class Session {
   }
 
   async #relayAll(fetched: readonly Fetched[]): Promise<void> {
-    const round: Round = { lists: [], advances: [], bytes: 0 };
+    const memory = fetched.find(({ answer }) => answer.records.length > 0)?.answer.records;
+    const round: Round = { lists: [], advances: [], bytes: 0, memory, unanswered: 1 };
     for (const { partition, answer } of fetched) {
       const bytesIn = answer.records.length;
       if (bytesIn === 0) continue;
@@ -155,14 +167,16 @@ export class Session {
   }
 
   /** The n-th batches of all partitions go together: Kafka takes one of each partition in a request. */
-  async #send({ lists, advances, bytes }: Round): Promise<void> {
+  async #send(round: Round): Promise<void> {
+    const { lists, advances, bytes } = round;
     const longest = Math.max(0, ...lists.map((list) => list.length));
     for (let n = 0; n < longest; n++) {
       const group: RelayedBatch[] = [];
       for (const list of lists) if (n < list.length) group.push(await list[n]!);
       await this.#produceHeld();
       if (this.#signal.aborted) return;
-      this.#held = group;
+      this.#held = { batches: group, round };
+      round.unanswered++;
       if (!this.#isOpen) this.#sinceMs = performance.now();
       for (const batch of group) {
         this.#bytes += batch.bytes.length;
@@ -175,24 +189,33 @@ export class Session {
       this.#tally.advanced(advance);
     }
     this.#queued.give(bytes);
+    this.#answered(round);
+  }
+
+  #answered(round: Round | undefined): void {
+    if (round === undefined || --round.unanswered > 0) return;
+    if (round.memory !== undefined) this.#o.memory.release(round.memory);
   }
 
   async #produceHeld(): Promise<void> {
     const held = this.#held;
-    if (held.length === 0) return;
-    this.#held = [];
-    const bytes = held.reduce((sum, batch) => sum + batch.bytes.length, 0);
+    if (held.batches.length === 0) return;
+    this.#held = NOTHING;
+    const bytes = bytesOf(held.batches);
     if (this.#o.isBulk) await this.#o.limit?.untilPaid(this.#signal);
     await this.#inFlight.room();
     if (this.#signal.aborted) return;
     this.#o.limit?.spend(bytes);
     this.#inFlight.take(bytes);
-    this.#track(this.#o.producer.produce(held), held, bytes);
+    this.#track(this.#o.producer.produce(held.batches), held, bytes);
   }
 
-  #track(produced: Promise<void>, batches: readonly RelayedBatch[], bytes: number): void {
+  #track(produced: Promise<void>, { batches, round }: Group, bytes: number): void {
     const done = produced.then(
-      () => this.#inFlight.give(bytes),
+      () => {
+        this.#inFlight.give(bytes);
+        this.#answered(round);
+      },
       (error: unknown) => {
         this.#inFlight.give(bytes);
         this.#o.troubles.onRefused(batches, error);
@@ -232,19 +255,19 @@ export class Session {
     const closing = [positionLog.batchOf(positions)];
     if (events.length > 0) closing.push(eventBatch(eventsTopic, events));
     const held = this.#held;
-    this.#held = [];
-    const bytes = [...held, ...closing].reduce((sum, batch) => sum + batch.bytes.length, 0);
+    this.#held = NOTHING;
+    const bytes = bytesOf(held.batches) + bytesOf(closing);
     limit?.spend(bytes);
     if (settings.isTransactional) {
       this.#inFlight.take(bytes);
-      this.#track(producer.produce([...held, ...closing]), held, bytes);
+      this.#track(producer.produce([...held.batches, ...closing]), held, bytes);
       await this.#settled();
       if (this.#signal.aborted) return;
       await producer.end(true);
     } else {
       // Without a transaction the positions must never be ahead of the records.
       this.#inFlight.take(bytes);
-      if (held.length > 0) this.#track(producer.produce(held), held, bytes);
+      if (held.batches.length > 0) this.#track(producer.produce(held.batches), held, bytes);
       else this.#inFlight.give(bytes);
       await this.#settled();
       if (this.#signal.aborted) return;
@@ -283,4 +306,8 @@ export class Session {
   #noteCaughtUp(): void {
     if (this.#queue.isEmpty && !this.#isOpen && this.#isDrained) this.#o.state.hasCaughtUp = true;
   }
+}
+
+function bytesOf(batches: readonly BatchToSend[]): number {
+  return batches.reduce((sum, { bytes }) => sum + bytes.length, 0);
 }
