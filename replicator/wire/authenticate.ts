@@ -10,20 +10,24 @@ const NONCE_BYTES = 24;
 export type Ask = <Req, Res>(api: Api<Req, Res>, request: Req) => Promise<Res>;
 
 /**
- * Authenticates a fresh connection. The broker's own words are left out of errors: a broker that is not ours might repeat what it was sent.
+ * Authenticates a connection, a fresh one or one whose session comes to its end (KIP-368). Resolves with the lifetime of the session in ms, 0 when it has
+ * none. The broker's own words are left out of errors: a broker that is not ours might repeat what it was sent.
  *
  * @throws KAFKA_REFUSED when the broker does not take the mechanism, the user or the password, or does not prove itself (SCRAM)
  */
-export async function authenticate(ask: Ask, sasl: SaslOptions): Promise<void> {
+export async function authenticate(ask: Ask, sasl: SaslOptions): Promise<number> {
   const { errorCode } = await ask(SASL_HANDSHAKE, { mechanism: sasl.mechanism });
   if (errorCode !== 0) throw brokerError(errorCode, `authenticating with ${sasl.mechanism}`);
+  let lifetimeMs = 0;
   const exchange = async (authBytes: Buffer): Promise<Buffer> => {
     const answer = await ask(SASL_AUTHENTICATE, { authBytes });
     if (answer.errorCode !== 0) throw brokerError(answer.errorCode, `authenticating with ${sasl.mechanism}`);
+    lifetimeMs = answer.sessionLifetimeMs;
     return answer.authBytes;
   };
   if (sasl.mechanism === 'PLAIN') await exchange(plainMessage(sasl));
   else await exchangeScram(exchange, sasl);
+  return lifetimeMs;
 }
 
 /** RFC 4616 §2, without an authorization identity. */

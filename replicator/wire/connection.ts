@@ -6,7 +6,7 @@ import { brokerError } from './broker-errors.ts';
 import { FrameAssembler } from './frame-assembler.ts';
 import type { FrameMemory } from './frame-pool.ts';
 import { type PendingRequest, PendingRequests } from './pending-requests.ts';
-import { RequestWriter } from './request-writer.ts';
+import { frameOf } from './request-frame.ts';
 import { API_VERSIONS, type ApiVersionsResponse } from './requests/api-versions.ts';
 import { ResponseReader } from './response-reader.ts';
 import type { SecurityOptions } from './security.ts';
@@ -42,7 +42,8 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** Requests that may wait for their answers; the next is refused with KAFKA_BACKLOG_FULL. */
 export const MAX_PENDING_REQUESTS = 1_000;
 const SOFTWARE = { softwareName: 'zeelos', softwareVersion: '1' };
-const SIZE_BYTES = 4;
+/** Part of a session's lifetime after which the next request authenticates anew (KIP-368), well before the broker would close the connection. */
+const SESSION_SHARE = 0.8;
 const LAST_CORRELATION_ID = 0x7fff_ffff;
 
 /**
@@ -61,6 +62,9 @@ export class BrokerConnection {
   readonly #pending = new PendingRequests((overdue) => this.#timeOut(overdue));
   readonly #socket: Socket;
   #broker: ApiVersionsResponse | undefined;
+  /** On the clock of `performance.now()`. */
+  #authenticateAt = Number.POSITIVE_INFINITY;
+  #authenticating: Promise<void> | undefined;
   #correlationId = 0;
   #corked = false;
   #closed = false;
@@ -142,6 +146,8 @@ export class BrokerConnection {
    * limit of a frame; KAFKA_BACKLOG_FULL: MAX_PENDING_REQUESTS wait already
    */
   async request<Req, Res>(api: Api<Req, Res>, request: Req, o: RequestOptions = {}): Promise<Res> {
+    if (performance.now() >= this.#authenticateAt) this.#authenticating = this.#authenticate();
+    if (this.#authenticating !== undefined) await this.#authenticating;
     return this.#send(api, this.versionOf(api, o.maxVersion), request, o.timeoutMs);
   }
 
@@ -172,9 +178,23 @@ export class BrokerConnection {
     const answer = await this.#send(API_VERSIONS, API_VERSIONS.versions[1], SOFTWARE, timeoutMs);
     if (answer.errorCode !== 0) throw brokerError(answer.errorCode, `asking ${this.#name} for its versions`);
     this.#broker = answer;
+    await this.#authenticate();
+  }
+
+  /** What is asked meanwhile waits: between its steps the broker takes nothing else. What was asked before is answered first. */
+  async #authenticate(): Promise<void> {
     const sasl = this.#options.security?.sasl;
     if (sasl === undefined) return;
-    await authenticate((api, request) => this.request(api, request, { timeoutMs }), sasl);
+    this.#authenticateAt = Number.POSITIVE_INFINITY;
+    try {
+      const lifetimeMs = await authenticate((api, request) => this.#send(api, this.versionOf(api), request), sasl);
+      if (lifetimeMs > 0) this.#authenticateAt = performance.now() + lifetimeMs * SESSION_SHARE;
+    } catch (error) {
+      this.close();
+      throw error;
+    } finally {
+      this.#authenticating = undefined;
+    }
   }
 
   #send<Req, Res>(api: Api<Req, Res>, version: number, request: Req, timeoutMs?: number): Promise<Res> {
@@ -276,27 +296,4 @@ export class BrokerConnection {
   #unavailable(what: string, cause?: unknown): PlatformError {
     return new PlatformError('KAFKA_UNAVAILABLE', `${this.#name}: ${what}`, { cause });
   }
-}
-
-interface RequestHeader {
-  readonly version: number;
-  readonly correlationId: number;
-  readonly clientId: string;
-}
-
-/** size 4 | key 2 | version 2 | correlation id 4 | client id (never compact) | tags, when flexible | the request */
-function frameOf<Req>(api: Api<Req, unknown>, header: RequestHeader, request: Req): readonly Buffer[] {
-  const writer = new RequestWriter();
-  writer.int32(0);
-  writer.int16(api.key);
-  writer.int16(header.version);
-  writer.int32(header.correlationId);
-  writer.string(header.clientId);
-  writer.flexible = header.version >= api.flexibleFrom;
-  writer.tags();
-  api.encode(writer, request, header.version);
-  const bytes = writer.length - SIZE_BYTES;
-  const chunks = writer.finish();
-  chunks[0]!.writeInt32BE(bytes, 0);
-  return chunks;
 }

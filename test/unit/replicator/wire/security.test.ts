@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { createHmac, pbkdf2Sync } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import type { PlatformError } from '../../../../common/errors.ts';
 import { BrokerConnection } from '../../../../replicator/wire/connection.ts';
@@ -18,19 +19,22 @@ const ITERATIONS = 4_096;
 const MECHANISMS: readonly SaslMechanism[] = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'];
 
 /** An answer of SaslAuthenticate 2, behind the tags of the header. */
-function authenticated(errorCode: number, authBytes: Buffer, message = ''): Buffer {
+function authenticated(errorCode: number, authBytes: Buffer, message = '', lifetimeMs = 0): Buffer {
+  const lifetime = Buffer.alloc(8);
+  lifetime.writeBigInt64BE(BigInt(lifetimeMs));
   const said = Buffer.from(message);
   return Buffer.concat([
     Buffer.of(0, errorCode >> 8, errorCode & 0xff, said.length + 1),
     said,
     Buffer.of(authBytes.length + 1),
     authBytes,
-    Buffer.alloc(9),
+    lifetime,
+    Buffer.alloc(1),
   ]);
 }
 
 /** A broker's side of the authentication, which takes the user "gw" with PASSWORD. */
-function authenticator(o: { readonly knowsPassword?: boolean } = {}) {
+function authenticator(o: { readonly knowsPassword?: boolean; readonly lifetimeMs?: number } = {}) {
   const said: string[] = [];
   let mechanism = '';
   let scram: { readonly firstBare: string; readonly first: string } | undefined;
@@ -53,7 +57,9 @@ function authenticator(o: { readonly knowsPassword?: boolean } = {}) {
 
   function plain(text: string): Buffer {
     const right = text === `\0gw\0${PASSWORD}`;
-    return right ? authenticated(0, Buffer.alloc(0)) : authenticated(58, Buffer.alloc(0), `no such password: ${text}`);
+    return right
+      ? authenticated(0, Buffer.alloc(0), '', o.lifetimeMs)
+      : authenticated(58, Buffer.alloc(0), `no such password: ${text}`);
   }
 
   function scramAnswer(text: string): Buffer {
@@ -113,6 +119,20 @@ describe('security of a connection', () => {
         );
       });
     }
+
+    it('authenticates anew before its session ends (KIP-368), and lets what is asked meanwhile wait', async () => {
+      broker = await fakeBroker(authenticator({ lifetimeMs: 1 }).onRequest);
+      const opened = await open({ sasl: { mechanism: 'PLAIN', username: 'gw', password: PASSWORD } });
+      await sleep(5);
+      const ask = () => opened.request(FIND_COORDINATOR, { transactionalId: 'tx' });
+      deepEqual(await Promise.all([ask(), ask(), ask()]), [FOUND, FOUND, FOUND]);
+      const session = [HANDSHAKE_KEY, AUTHENTICATE_KEY];
+      const finds = [1, 2, 3].map(() => FIND_COORDINATOR.key);
+      deepEqual(
+        broker.asked.map(({ key }) => key),
+        [18, ...session, ...session, ...finds],
+      );
+    });
 
     it('gives up on a password that is not taken, and tells it to nobody', async () => {
       broker = await fakeBroker(authenticator().onRequest);
