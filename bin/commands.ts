@@ -1,6 +1,7 @@
 import { MODBUS_SETTINGS } from '../adapters/modbus/settings.ts';
 import { MODBUS_SIMULATOR_SETTINGS, SIMULATOR_SETTINGS } from '../adapters/simulator/settings.ts';
 import { INFLUXDB_SETTINGS, ORIENTDB_SETTINGS } from '../connectors/settings.ts';
+import { CONNECT_SETTINGS } from '../connectors/worker/settings.ts';
 import { LWM2M_SERVER_SETTINGS } from '../lwm2m-server/settings.ts';
 import { REPLICATOR_SETTINGS } from '../replicator/settings.ts';
 import { STREAM_SETTINGS } from '../streams/settings.ts';
@@ -44,12 +45,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     ORIENTDB_SETTINGS,
     async () => {
       const { orientdbMain } = await import('../connectors/main.ts');
-      const { coreObjectModels } = await import('../lwm2m/model/core-objects.ts');
-      // The graph has one vertex for an object: of its newest version, which comes first.
-      const models = coreObjectModels()
-        .all()
-        .filter((model, at, all) => model.id !== all[at - 1]?.id)
-        .map((model) => ({ ...model, resources: [...model.resources.values()] }));
+      const models = await graphModels();
       return (settings, context) => orientdbMain(settings, { ...context, models });
     },
   ),
@@ -65,6 +61,15 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       return EXIT.ok;
     },
   }),
+  connect: service(
+    "runs connectors between Kafka and stores, with Kafka Connect's REST interface",
+    CONNECT_SETTINGS,
+    async () => {
+      const { connectMain } = await import('../connectors/worker/connect.ts');
+      const models = await graphModels();
+      return (settings, context) => connectMain(settings, { ...context, models });
+    },
+  ),
   modbus: service(
     'shows Modbus units as LwM2M devices',
     MODBUS_SETTINGS,
@@ -106,3 +111,12 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     run: async (settings, context) => (await import('./smoke.ts')).smoke(settings, context),
   }),
 };
+
+/** The graph has one vertex for an object: of its newest version, which comes first. */
+async function graphModels() {
+  const { coreObjectModels } = await import('../lwm2m/model/core-objects.ts');
+  return coreObjectModels()
+    .all()
+    .filter((model, at, all) => model.id !== all[at - 1]?.id)
+    .map((model) => ({ ...model, resources: [...model.resources.values()] }));
+}

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { InfluxDB } from '@influxdata/influxdb-client';
 import { hasCode } from '../../../common/errors.ts';
 import { consume } from '../../../common/kafka/consumer.ts';
 import { sleep, untilAborted } from '../../../common/lifecycle.ts';
@@ -11,100 +10,12 @@ import { parseKcql } from '../../../connectors/kcql/parse.ts';
 import { influxdbMain } from '../../../connectors/main.ts';
 import type { SinkRecord } from '../../../connectors/sink.ts';
 import { selfContainedSchema } from '../../../schemas/avro-types.ts';
-import type { AvroResource, AvroResponse, AvroResponseObserve } from '../../../schemas/generated/records.ts';
+import type { AvroResponseObserve } from '../../../schemas/generated/records.ts';
 import { TOPICS } from '../../../schemas/topics.ts';
-import type { Stack } from '../../../stack/stack.ts';
 import { sinkContract } from '../../contract/sink.ts';
 import { useStack } from '../../rig/rig.ts';
 import { CloudUnderTest, type ConnectorUnderTest, eventually, quiet, startConnector } from './cloud.ts';
-
-const START_MS = 1_790_000_000_000;
-
-function single(path: string, value: AvroResource['value'], type: AvroResource['type'] = 'FLOAT'): AvroResource {
-  return { id: Number(path.split('/').at(-1)), path, kind: 'SINGLE_RESOURCE', type, value };
-}
-
-function observation(serverId: string, ep: string, change: Partial<AvroResponseObserve> = {}): AvroResponseObserve {
-  const path = '/3303/0/5700';
-  return {
-    ticket: 'unset',
-    observationId: '00ff',
-    serverId,
-    ep,
-    path,
-    timestamp: START_MS,
-    rep: read(single(path, { double: 21.5 })),
-    ...change,
-  };
-}
-
-function read(resource: AvroResource): AvroResponseObserve['rep'] {
-  return {
-    code: 'CONTENT',
-    kind: 'observe',
-    body: {
-      'io.zeelos.leshan.avro.response.AvroReadResponseBody': {
-        content: { 'io.zeelos.leshan.avro.resource.AvroResource': resource },
-      },
-    },
-  };
-}
-
-function reply(serverId: string, ep: string, ticket: string, message: string): AvroResponse {
-  return {
-    ticket,
-    serverId,
-    ep,
-    path: '/3/0/4',
-    timestamp: START_MS,
-    rep: {
-      code: 'CHANGED',
-      kind: 'execute',
-      body: { 'io.zeelos.leshan.avro.response.AvroGenericResponse': { message } },
-    },
-  };
-}
-
-/** Reads what a gateway has in the bucket. */
-class Bucket {
-  readonly #stack: Stack;
-  readonly #serverId: string;
-
-  constructor(stack: Stack, serverId: string) {
-    this.#stack = stack;
-    this.#serverId = serverId;
-  }
-
-  async rows(): Promise<readonly Record<string, unknown>[]> {
-    return await this.#query(
-      '|> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value") |> group() |> sort(columns: ["_time"])',
-    );
-  }
-
-  /** Points, by the field that each has. */
-  async count(): Promise<number> {
-    const rows = await this.#query('|> filter(fn: (r) => r._field == "code") |> group() |> count()');
-    return Number(rows[0]?._value ?? 0);
-  }
-
-  async #query(rest: string): Promise<readonly Record<string, unknown>[]> {
-    const { org, bucket, tokenFile } = this.#stack.credentials.influx;
-    const token = readFileSync(tokenFile, 'utf8').trim();
-    const influx = new InfluxDB({ url: `http://127.0.0.1:${this.#stack.ports.influxdb}`, token, timeout: 60_000 });
-    const from = `from(bucket: "${bucket}") |> range(start: 0, stop: 2100-01-01T00:00:00Z)`;
-    const flux = `${from} |> filter(fn: (r) => r._measurement == "resources" and r.serverId == "${this.#serverId}") ${rest}`;
-    return await influx.getQueryApi(org).collectRows<Record<string, unknown>>(flux);
-  }
-}
-
-async function tokenOf(stack: Stack) {
-  return { token: readFileSync(stack.credentials.influx.tokenFile, 'utf8').trim() };
-}
-
-function targetOf(stack: Stack) {
-  const { org, bucket } = stack.credentials.influx;
-  return { url: `http://127.0.0.1:${stack.ports.influxdb}`, org, bucket, credentials: () => tokenOf(stack) };
-}
+import { Bucket, observation, read, reply, START_MS, single, targetOf, tokenOf } from './influx-records.ts';
 
 sinkContract('influxdb', async () => {
   const stack = await useStack('influxdb');
