@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from 'node:timers/promises';
 import { sleep } from '../../common/lifecycle.ts';
 import type { Log } from '../../common/log.ts';
 import type { FramePool } from '../wire/frame-pool.ts';
@@ -56,6 +57,8 @@ interface Group {
 }
 
 const NOTHING: Group = { batches: [], round: undefined };
+
+const LARGE_BYTES = 64 * 1024;
 
 /** Before a lane whose partitions all rest looks at them again. */
 const REST_CHECK_MS = 500;
@@ -137,6 +140,8 @@ export class Session {
     for (const { partition, answer } of fetched) {
       const bytesIn = answer.records.length;
       if (bytesIn === 0) continue;
+      // Between two large answers whoever waits with a command has the thread.
+      if (bytesIn > LARGE_BYTES) await immediate();
       const relayed = await this.#o.relay.relay(partition, answer);
       const { nextOffset, epoch, records, batches, fault } = relayed;
       if (fault !== undefined) {
@@ -190,6 +195,8 @@ export class Session {
     }
     this.#queued.give(bytes);
     this.#answered(round);
+    // Markers of transactions at the source: there is nothing to copy in them, and nothing waits.
+    if (!this.#isOpen) this.#o.state.committed = this.#o.positions.copy();
   }
 
   #answered(round: Round | undefined): void {
