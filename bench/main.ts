@@ -10,6 +10,8 @@ import { RESTART_SETTINGS, restart } from './restart.ts';
 import { benchServer } from './server/run.ts';
 import { SERVER_SETTINGS } from './server/settings.ts';
 import { START_SETTINGS, start } from './start.ts';
+import { benchStreams } from './streams/run.ts';
+import { STREAMS_BENCH_SETTINGS } from './streams/settings.ts';
 
 /** One benchmark: prints a JSON line for each measurement, and a last one with what they come to. */
 interface Benchmark<T extends SettingsTable = SettingsTable> {
@@ -58,6 +60,11 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
       'our replicator beside MirrorMaker 2 and a mirror on franz-go, with the yardstick; the same as `npm run bench:replicator`',
     settings: REPLICATOR_BENCH_SETTINGS,
     run: benchReplicator,
+  }),
+  streams: benchmark({
+    about: 'maxper30sec beside Kafka Streams, and the restoring of its state; the same as `npm run bench:streams`',
+    settings: STREAMS_BENCH_SETTINGS,
+    run: benchStreams,
   }),
 };
 
