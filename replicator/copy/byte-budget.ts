@@ -2,6 +2,7 @@
 export class ByteBudget {
   readonly #limit: number;
   #used = 0;
+  #isOver = false;
   #waiting: (() => void)[] = [];
 
   constructor(limit: number) {
@@ -28,14 +29,15 @@ export class ByteBudget {
     return this.#used < this.#limit;
   }
 
-  /** Resolves when there is room, or on `wakeAll`. */
+  /** Resolves when there is room, or with `end`. */
   async room(): Promise<void> {
-    if (this.hasRoom) return;
+    if (this.hasRoom || this.#isOver) return;
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Lets all that wait look again: something ended. */
-  wakeAll(): void {
+  /** From now on nobody waits: there will be no room for a lane that ended. */
+  end(): void {
+    this.#isOver = true;
     for (const wake of this.#waiting.splice(0)) wake();
   }
 }

@@ -21,6 +21,7 @@ export class LagMeter {
   /** When the lane last had nothing to copy or committed something, by lane (performance.now()). */
   readonly #movedMs = new Map<LaneState, number>();
   readonly #committedRecords = new Map<LaneState, number>();
+  readonly #counted = new Map<LaneState, { atMs: number; records: number; bytes: number }>();
 
   constructor(options: LagMeterOptions) {
     this.#o = options;
@@ -29,6 +30,7 @@ export class LagMeter {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       for (const { lane, state } of this.#o.lanes) {
+        this.#noteRate(state);
         try {
           await this.#measure(lane, state);
         } catch (error) {
@@ -48,17 +50,35 @@ export class LagMeter {
       const lag = await this.#lagOf(state, topic);
       if (lag === undefined) continue;
       progress.lagRecords = lag;
+      progress.lagBytes = lag * (progress.records === 0 ? 0 : progress.bytesIn / progress.records);
       waiting += lag;
       copied += progress.records;
       const labels = { gateway: gatewayId, topic };
       metrics.lagRecords.set(labels, lag);
-      metrics.lagBytes.set(labels, lag * (progress.records === 0 ? 0 : progress.bytesIn / progress.records));
+      metrics.lagBytes.set(labels, progress.lagBytes);
       const seconds = lag === 0 || progress.newestMs === 0 ? 0 : Math.max(0, (Date.now() - progress.newestMs) / 1_000);
+      progress.lagSeconds = seconds;
       metrics.lagSeconds.set(labels, seconds);
       const retentionMs = lane.topics?.retentionMs.get(topic);
       if (retentionMs !== undefined) metrics.headroomSeconds.set(labels, retentionMs / 1_000 - seconds);
     }
     this.#noteWaiting(state, waiting, copied);
+  }
+
+  #noteRate(state: LaneState): void {
+    const now = { atMs: performance.now(), records: 0, bytes: 0 };
+    for (const { records, bytesIn } of state.progress.values()) {
+      now.records += records;
+      now.bytes += bytesIn;
+    }
+    const before = this.#counted.get(state);
+    this.#counted.set(state, now);
+    if (before === undefined) return;
+    const seconds = (now.atMs - before.atMs) / 1_000;
+    state.rate = {
+      recordsPerSecond: (now.records - before.records) / seconds,
+      bytesPerSecond: (now.bytes - before.bytes) / seconds,
+    };
   }
 
   #noteWaiting(state: LaneState, waiting: number, copied: number): void {

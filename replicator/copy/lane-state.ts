@@ -2,6 +2,7 @@ import type { LanePlan } from '../lanes.ts';
 import type { GapEvent } from './gap-events.ts';
 import type { LaneMetrics } from './lane-metrics.ts';
 import type { LanePositions } from './positions.ts';
+import type { Mode } from './relay.ts';
 import { nameOf, type SourcePartition } from './source-partition.ts';
 
 export type LanePhase = 'starting' | 'running' | 'paused' | 'waiting' | 'ended';
@@ -16,6 +17,13 @@ export interface StoppedPartition {
   readonly sinceMs: number;
 }
 
+export interface LaneFailure {
+  readonly code: string;
+  readonly message: string;
+  /** ms since 1970 */
+  readonly atMs: number;
+}
+
 /** What was copied of one topic since the start. */
 export interface TopicProgress {
   records: number;
@@ -23,6 +31,9 @@ export interface TopicProgress {
   /** ms since 1970 of the newest record that is committed at the target; 0 before the first. */
   newestMs: number;
   lagRecords: number;
+  /** About so many, by the mean size of what was copied. */
+  lagBytes: number;
+  lagSeconds: number;
 }
 
 type Misgiving = Pick<SourcePartition, 'caution' | 'cautionUntil' | 'restsUntilMs' | 'stopBefore'>;
@@ -43,13 +54,19 @@ export class LaneState {
   readonly plan: LanePlan;
   readonly metrics: LaneMetrics;
   phase: LanePhase = 'starting';
-  /** Of the last attempt that failed; undefined while it runs. */
-  failure: { readonly code: string; readonly message: string } | undefined = undefined;
+  /** Why it does not run; undefined while it does. */
+  failure: LaneFailure | undefined = undefined;
+  /** The same, kept when it runs again. */
+  lastFailure: LaneFailure | undefined = undefined;
   isPaused = false;
   /** Everything that the source had was copied, once in this attempt at least. */
   hasCaughtUp = false;
   readonly stopped = new Map<string, StoppedPartition>();
   readonly progress = new Map<string, TopicProgress>();
+  /** Batches committed since the start, by how they were copied. */
+  readonly modes = new Map<Mode, number>();
+  /** Over the last seconds. */
+  rate = { recordsPerSecond: 0, bytesPerSecond: 0 };
   /** Committed positions as last known; undefined before the first attempt got so far. */
   committed: LanePositions | undefined = undefined;
   /** What is to be told at the target with the next commit. */
@@ -70,7 +87,7 @@ export class LaneState {
   progressOf(topic: string): TopicProgress {
     let progress = this.progress.get(topic);
     if (progress === undefined) {
-      progress = { records: 0, bytesIn: 0, newestMs: 0, lagRecords: 0 };
+      progress = { records: 0, bytesIn: 0, newestMs: 0, lagRecords: 0, lagBytes: 0, lagSeconds: 0 };
       this.progress.set(topic, progress);
     }
     return progress;
@@ -89,8 +106,12 @@ export class LaneState {
   async untilResumed(signal: AbortSignal): Promise<void> {
     if (!this.isPaused || signal.aborted) return;
     await new Promise<void>((resolve) => {
-      this.#resume.push(resolve);
-      signal.addEventListener('abort', () => resolve(), { once: true });
+      const go = () => {
+        signal.removeEventListener('abort', go);
+        resolve();
+      };
+      this.#resume.push(go);
+      signal.addEventListener('abort', go, { once: true });
     });
   }
 

@@ -1,4 +1,4 @@
-import { isRetriable, PlatformError } from '../../common/errors.ts';
+import { isRetriable, messageOf, PlatformError } from '../../common/errors.ts';
 import { sleep } from '../../common/lifecycle.ts';
 import type { Log } from '../../common/log.ts';
 import type { Compression } from '../batch/compression.ts';
@@ -7,7 +7,7 @@ import type { Cluster } from '../wire/cluster.ts';
 import type { FramePool } from '../wire/frame-pool.ts';
 import type { GapEvent } from './gap-events.ts';
 import { LaneProducer } from './lane-producer.ts';
-import type { LaneState } from './lane-state.ts';
+import type { LaneFailure, LaneState } from './lane-state.ts';
 import { type GapPolicy, PartitionTroubles } from './partition-troubles.ts';
 import { PositionLog } from './position-log.ts';
 import type { LanePositions } from './positions.ts';
@@ -97,7 +97,7 @@ export class Lane {
         await this.#attempt();
       } catch (error) {
         if (signal.aborted) break;
-        if (!this.#mayTryAgain(error)) throw error;
+        if (!this.#mayTryAgain(error)) throw this.#end(error);
         if (performance.now() - startedMs > GOOD_ATTEMPT_MS) attempt = 0;
         this.#report(error, attempt);
       }
@@ -113,15 +113,24 @@ export class Lane {
     return isRetriable(error) || error.code === 'KAFKA_REFUSED' || error.code === 'RECORD_BATCH_CORRUPT';
   }
 
+  #end(error: unknown): unknown {
+    const { state } = this.#o;
+    state.phase = 'ended';
+    state.failure = failureOf(error);
+    state.lastFailure = state.failure;
+    return error;
+  }
+
   #report(error: unknown, attempt: number): void {
     const { state, log } = this.#o;
-    const { code, message } = error as PlatformError;
+    const failure = failureOf(error);
     state.phase = 'waiting';
-    state.failure = { code, message };
+    state.failure = failure;
+    state.lastFailure = failure;
     state.metrics.failures.inc(state.labels);
     // The first failures are every restart of a neighbour.
     log[attempt === 3 ? 'warn' : 'debug'](
-      { lane: state.plan.name, code, reason: message },
+      { gateway: state.gatewayId, lane: state.plan.name, code: failure.code, reason: failure.message },
       'the lane begins anew; it goes on by itself',
     );
   }
@@ -159,10 +168,13 @@ export class Lane {
     state.phase = 'running';
     state.failure = undefined;
     const looking = this.#untilOutdated(topics, ending.signal);
+    const running = session.run();
     try {
-      await Promise.race([session.run(), looking]);
+      await Promise.race([running, looking]);
     } finally {
       ending.abort();
+      // The next attempt uses the same producer and relay.
+      await Promise.allSettled([running]);
     }
   }
 
@@ -211,6 +223,11 @@ export class Lane {
       if (shapeOf(now) !== shapeOf(known)) throw new PlatformError('KAFKA_UNAVAILABLE', 'the topics have changed');
     }
   }
+}
+
+function failureOf(error: unknown): LaneFailure {
+  const code = error instanceof PlatformError ? error.code : 'INTERNAL';
+  return { code, message: messageOf(error), atMs: Date.now() };
 }
 
 function shapeOf({ source, target }: LaneTopics): string {

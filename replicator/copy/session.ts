@@ -11,9 +11,9 @@ import type { PositionLog } from './position-log.ts';
 import type { LanePositions } from './positions.ts';
 import type { RateLimit } from './rate-limit.ts';
 import type { Relay, RelayedBatch } from './relay.ts';
-import { type Round, RoundQueue } from './round-queue.ts';
+import { type Advance, type Round, RoundQueue } from './round-queue.ts';
 import type { SourcePartition } from './source-partition.ts';
-import type { Fetched, SourceReader } from './source-reader.ts';
+import type { Fetched, SourceReader, TroubledPartition } from './source-reader.ts';
 import { Tally } from './tally.ts';
 
 export interface SessionSettings {
@@ -57,6 +57,9 @@ interface Group {
 }
 
 const NOTHING: Group = { batches: [], round: undefined };
+
+/** How long a stopped session waits for its transaction to be aborted. */
+const GIVE_UP_MS = 2_000;
 
 const LARGE_BYTES = 64 * 1024;
 
@@ -103,18 +106,25 @@ export class Session {
     });
     const loops = [this.#write(), ...[...this.#o.reader.leaders].map((node) => this.#read(node))];
     try {
-      await Promise.race([failed, Promise.all(loops)]);
+      await Promise.race([failed, Promise.all(loops), this.#stopped]);
+      await Promise.race([this.#giveUp(), failed, sleep(GIVE_UP_MS)]);
     } finally {
       this.#ending.abort();
       this.#queue.wake();
-      this.#queued.wakeAll();
-      this.#inFlight.wakeAll();
+      this.#queued.end();
+      this.#inFlight.end();
       this.#o.reader.close();
       this.#o.producer.close();
       failed.catch(() => undefined);
       await Promise.allSettled(loops);
       await Promise.allSettled(this.#underWay);
     }
+  }
+
+  /** What is not committed is taken back at once: readers of committed records do not wait for it to time out. */
+  async #giveUp(): Promise<void> {
+    await Promise.all(this.#underWay);
+    if (this.#bytes > 0) await this.#o.producer.end(false);
   }
 
   async #read(node: number): Promise<void> {
@@ -127,7 +137,7 @@ export class Session {
       if (result === undefined) await sleep(REST_CHECK_MS, this.#signal);
       if (result === undefined || this.#signal.aborted) continue;
       for (const troubled of result.troubled) this.#events.push(...(await this.#o.troubles.onTrouble(troubled)));
-      if (result.troubled.length > 0) this.#queue.wake();
+      if (result.troubled.length > 0) this.#queue.push(movesOf(result.troubled));
       const turn = this.#relaying.then(() => this.#relayAll(result.fetched));
       this.#relaying = turn.catch(() => undefined);
       await turn;
@@ -195,8 +205,15 @@ export class Session {
     }
     this.#queued.give(bytes);
     this.#answered(round);
-    // Markers of transactions at the source: there is nothing to copy in them, and nothing waits.
-    if (!this.#isOpen) this.#o.state.committed = this.#o.positions.copy();
+    if (!this.#isOpen) this.#onReached(advances);
+  }
+
+  /** Past markers of transactions at the source: there is nothing to copy in them, and nothing waits. */
+  #onReached(advances: readonly Advance[]): void {
+    const { state, positions, troubles } = this.#o;
+    state.committed = positions.copy();
+    for (const { partition, nextOffset } of advances) troubles.onCommitted(partition, nextOffset);
+    this.#noteCaughtUp();
   }
 
   #answered(round: Round | undefined): void {
@@ -227,6 +244,8 @@ export class Session {
         this.#inFlight.give(bytes);
         this.#o.troubles.onRefused(batches, error);
         this.#fail(error);
+        // At once: what failed must never be in a transaction that is committed.
+        this.#ending.abort();
       },
     );
     this.#underWay.add(done);
@@ -248,8 +267,9 @@ export class Session {
   }
 
   get #isDrained(): boolean {
+    const now = performance.now();
     return this.#o.partitions.every(
-      ({ fetchOffset, endOffset, restsUntilMs }) => fetchOffset >= endOffset || restsUntilMs > 0,
+      ({ fetchOffset, endOffset, restsUntilMs }) => fetchOffset >= endOffset || restsUntilMs > now,
     );
   }
 
@@ -257,6 +277,9 @@ export class Session {
   async #commit(): Promise<void> {
     const { producer, positionLog, positions, settings, limit, eventsTopic, state } = this.#o;
     const startedMs = performance.now();
+    // The events may be among what is copied, and a request holds one batch of a partition.
+    if (this.#events.length + state.events.length > 0) await this.#produceHeld();
+    if (this.#signal.aborted) return;
     const events = [...this.#events, ...state.events];
     const fromState = state.events.length;
     const closing = [positionLog.batchOf(positions)];
@@ -317,4 +340,12 @@ export class Session {
 
 function bytesOf(batches: readonly BatchToSend[]): number {
   return batches.reduce((sum, { bytes }) => sum + bytes.length, 0);
+}
+
+/** What was moved goes on behind all that was read before, so that the positions say so at the next commit. */
+function movesOf(troubled: readonly TroubledPartition[]): Round {
+  const advances = troubled.map(({ partition }) => ({
+    ...{ partition, nextOffset: partition.fetchOffset, epoch: partition.lastEpoch, records: 0, bytesIn: 0 },
+  }));
+  return { lists: [], advances, bytes: 0, memory: undefined, unanswered: 1 };
 }

@@ -42,7 +42,11 @@ export class Tally {
     const { metrics, labels, gatewayId } = state;
     metrics.bytesIn.inc(labels, this.#bytesIn);
     metrics.bytesOut.inc(labels, this.#bytesOut);
-    for (const [mode, count] of this.#modes) if (count > 0) metrics.batches.inc({ ...labels, mode }, count);
+    for (const [mode, count] of this.#modes) {
+      if (count === 0) continue;
+      metrics.batches.inc({ ...labels, mode }, count);
+      state.modes.set(mode, (state.modes.get(mode) ?? 0) + count);
+    }
     const now = Date.now();
     for (const [topic, { records, bytesIn, newestMs }] of this.#topics) {
       metrics.records.inc({ ...labels, topic }, records);
