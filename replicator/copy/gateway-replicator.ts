@@ -1,5 +1,5 @@
 import { PlatformError } from '../../common/errors.ts';
-import { untilAborted } from '../../common/lifecycle.ts';
+import { sleep, untilAborted } from '../../common/lifecycle.ts';
 import type { Log } from '../../common/log.ts';
 import { type LaneName, type LanePlan, planLanes, refuseSameCluster, type Side } from '../lanes.ts';
 import { Cluster } from '../wire/cluster.ts';
@@ -31,6 +31,9 @@ export interface GatewayReplicatorOptions {
   readonly metrics: LaneMetrics;
   readonly log: Log;
 }
+
+/** Lanes that are stopped take back what they have not committed; one whose brokers hang is cut off after this. */
+const STOP_MS = 4_000;
 
 /** All lanes of one gateway. Nothing in it knows of other gateways, so that a hub runs as many as it likes. */
 export class GatewayReplicator {
@@ -82,7 +85,7 @@ export class GatewayReplicator {
     });
     const work = [...lanes.map(({ lane }) => lane.run()), meter.run(ended), heartbeat.run(ended)];
     try {
-      await Promise.race([Promise.all(work), untilAborted(ended)]);
+      await Promise.race([Promise.all(work), untilAborted(ended).then(() => sleep(STOP_MS))]);
     } finally {
       ending.abort();
       await Promise.all([clusters.edge.close(), clusters.cloud.close()]);
