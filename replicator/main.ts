@@ -5,11 +5,12 @@ import { GatewayReplicator } from './copy/gateway-replicator.ts';
 import { createLaneMetrics } from './copy/lane-metrics.ts';
 import { showReadiness } from './readiness.ts';
 import type { REPLICATOR_SETTINGS } from './settings.ts';
+import { openTranslations } from './translation/open-translations.ts';
 
 /**
  * Copies between one gateway's Kafka and the cloud's, both ways, from the edge: it only opens connections, never takes any.
  * Starts with either side away and waits.
- * Errors: TRANSPORT_BIND, REPLICATION_OVERLAP, REPLICATION_POSITIONS, REPLICATOR_FENCED.
+ * Errors: CONFIG_INVALID, TRANSPORT_BIND, REPLICATION_OVERLAP, REPLICATION_POSITIONS, REPLICATOR_FENCED.
  */
 export async function main(
   settings: SettingsOf<typeof REPLICATOR_SETTINGS>,
@@ -21,14 +22,16 @@ export async function main(
     const health = await openHealth({ service: 'replicator', address, port });
     closers.add('health', () => health.close());
     const { delivery, onGap, wanCompression: compression, commitBytes, budgetBytes } = settings;
+    const metrics = createLaneMetrics(health.metrics);
+    const translations = await openTranslations(settings, { gatewayId, misses: metrics.schemaMisses, signal, log });
+    if (translations !== undefined) closers.add('schema map', () => translations.close());
     const replicator = new GatewayReplicator({
-      ...{ gatewayId, upTopics: settings.upTopics, log, metrics: createLaneMetrics(health.metrics) },
+      ...{ gatewayId, upTopics: settings.upTopics, log, metrics, translations },
       edge: { brokers: settings.edgeBrokers },
       cloud: { brokers: settings.cloudBrokers },
       settings: { delivery, onGap, compression, commitBytes, commitMs: 1_000, budgetBytes },
       bytesPerSecond: settings.bytesPerSecond,
       rateWindows: [],
-      translations: undefined,
     });
     const showing = showReadiness(() => [replicator], health, signal);
     closers.add('readiness', () => showing);

@@ -1,4 +1,4 @@
-import { gatewayId, hostAndPorts, list, oneOf, port, text, wholeNumber } from '../common/setting-types.ts';
+import { gatewayId, hostAndPorts, httpUrl, list, oneOf, port, text, wholeNumber } from '../common/setting-types.ts';
 import type { SettingsTable } from '../common/settings.ts';
 import { COMPRESSIONS } from './batch/compression.ts';
 
@@ -22,6 +22,17 @@ export const REPLICATOR_SETTINGS = {
   wanCompression: {
     about: 'codec of small or uncompressed batches on their way to the cloud; what is compressed keeps its own',
     schema: oneOf(...COMPRESSIONS).default('zstd'),
+  },
+  schemaIds: {
+    about:
+      'equal: the schema ids in records hold on both sides, or translate: each side has a registry of its own and ids are replaced',
+    schema: oneOf('equal', 'translate').default('equal'),
+  },
+  edgeRegistryUrl: { about: "the edge's schema registry (Confluent API); for translate", schema: httpUrl.optional() },
+  cloudRegistryUrl: { about: "the cloud's schema registry (Confluent API); for translate", schema: httpUrl.optional() },
+  schemaMapFile: {
+    about: 'file that keeps the ids of both registries, so that a restart with a registry away goes on; for translate',
+    schema: text.optional(),
   },
   commitBytes: {
     about: 'a transaction ends after so many bytes, or after a second, or when there is nothing more to copy',

@@ -21,6 +21,9 @@ export interface PartitionTroublesOptions {
 /** Before what was refused is offered again: somebody may have raised a limit or mended a schema. */
 const REST_MS = 15_000;
 
+/** The same while something else is away: longer the longer it is, for what is fetched again may come over the WAN. */
+const SHORTEST_WAIT_MS = 1_000;
+
 /** What the target will say again of the same batch. */
 const FOR_GOOD: ReadonlySet<number> = new Set([
   BROKER_ERROR.CORRUPT_MESSAGE,
@@ -37,6 +40,8 @@ const FOR_GOOD: ReadonlySet<number> = new Set([
 /** What is done about a partition that cannot be read from where it is, or written as it is; the others of its lane go on. */
 export class PartitionTroubles {
   readonly #o: PartitionTroublesOptions;
+  /** Those that are shown as stopped and wait for something else: no event tells of them. */
+  readonly #waiting = new Set<string>();
 
   constructor(options: PartitionTroublesOptions) {
     this.#o = options;
@@ -76,8 +81,24 @@ export class PartitionTroubles {
 
   /** What was fetched cannot be copied: it stays where it is and is tried again. */
   onFault(partition: SourcePartition, offset: number, error: PlatformError): void {
+    if (error.retriable) {
+      this.#wait(partition, offset, error);
+      return;
+    }
     partition.restsUntilMs = performance.now() + REST_MS;
     this.#stop(partition, offset, error.code, error.message);
+  }
+
+  /** Nothing is wrong with the partition: it goes on when what it needs is back, the schema registry for one. */
+  #wait(partition: SourcePartition, offset: number, { code, message: reason }: PlatformError): void {
+    const { topic, partition: number } = partition;
+    const { state, log } = this.#o;
+    const sinceMs = state.stopped.get(nameOf(partition))?.sinceMs ?? Date.now();
+    const longestMs = Math.min(REST_MS, Math.max(SHORTEST_WAIT_MS, Date.now() - sinceMs));
+    partition.restsUntilMs = performance.now() + longestMs * (0.5 + Math.random() / 2);
+    if (!state.stop({ topic, partition: number, offset, code, reason, sinceMs })) return;
+    this.#waiting.add(nameOf(partition));
+    log.warn({ topic, partition: number, offset, code, reason }, 'a partition waits and the others go on');
   }
 
   /** The target refused a batch: from now on with more care, until the record at fault stands alone. */
@@ -116,9 +137,10 @@ export class PartitionTroubles {
     const stopped = state.stopped.get(nameOf(partition));
     if (stopped === undefined || offset <= stopped.offset) return;
     state.release(partition);
-    state.tell(
-      this.#event(partition, { kind: 'RESUMED', from: offset, to: offset, records: 0, reason: stopped.reason }),
-    );
+    if (!this.#waiting.delete(nameOf(partition)))
+      state.tell(
+        this.#event(partition, { kind: 'RESUMED', from: offset, to: offset, records: 0, reason: stopped.reason }),
+      );
     log.info({ topic: partition.topic, partition: partition.partition }, 'a stopped partition goes on');
   }
 
@@ -129,7 +151,8 @@ export class PartitionTroubles {
     reason: string,
   ): void {
     const { topic, partition } = place;
-    if (!this.#o.state.stop({ topic, partition, offset, code, reason, sinceMs: Date.now() })) return;
+    const isNew = this.#o.state.stop({ topic, partition, offset, code, reason, sinceMs: Date.now() });
+    if (!this.#waiting.delete(nameOf(place)) && !isNew) return;
     this.#o.state.tell(
       this.#event(place, { kind: 'STOPPED', from: offset, to: offset, records: 0, reason: `${code}: ${reason}` }),
     );
