@@ -35,6 +35,8 @@ export interface TransactionalProducerOptions {
 /** A second's worth of attempts while the broker still ends the transaction of a predecessor, many times over. */
 const OPEN_ATTEMPTS = 60;
 const OPEN_PAUSE_MS = 250;
+const OFFSET_ATTEMPTS = 250;
+const OFFSET_PAUSE_MS = 20;
 
 /**
  * Writes records and the progress of a group together or not at all. One transaction at a time. After any error its state at the brokers
@@ -94,11 +96,7 @@ export class TransactionalProducer {
         }));
         await transaction.sendBatch({ topicMessages, acks: -1, compression: CompressionTypes.None });
       }
-      const { groupId, topic, partition, offset } = progress;
-      await transaction.sendOffsets({
-        consumerGroupId: groupId,
-        topics: [{ topic, partitions: [{ partition, offset: String(offset) }] }],
-      });
+      await sendOffset(transaction, progress);
       await transaction.commit();
     } catch (cause) {
       if (isFenced(cause)) {
@@ -114,6 +112,20 @@ export class TransactionalProducer {
     this.#producer = undefined;
     this.#first = undefined;
     await old?.disconnect().catch((error: unknown) => this.#o.log.debug({ reason: messageOf(error) }, 'closing'));
+  }
+}
+
+/** kafkajs repeats the sending of records while the transaction before is still being ended, but not that of offsets. */
+async function sendOffset(transaction: Transaction, { groupId, topic, partition, offset }: GroupOffset): Promise<void> {
+  const topics = [{ topic, partitions: [{ partition, offset: String(offset) }] }];
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await transaction.sendOffsets({ consumerGroupId: groupId, topics });
+      return;
+    } catch (error) {
+      if (brokerErrorType(error) !== 'CONCURRENT_TRANSACTIONS' || attempt === OFFSET_ATTEMPTS) throw error;
+      await sleep(OFFSET_PAUSE_MS);
+    }
   }
 }
 
