@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Artifact, BuildJob } from '../../stack/cache.ts';
 import { runCommand } from '../../stack/command.ts';
 import { copyDependencies } from '../../stack/maven.ts';
+import type { PeerForm } from './settings.ts';
 
 const SOURCE = join(import.meta.dirname, 'kafka-streams-peer', 'MaxPer30Seconds.java');
 const VERSION = '4.3.1';
@@ -35,9 +36,6 @@ async function buildPeer(job: BuildJob): Promise<void> {
   });
 }
 
-/** The two ways in which the peer is written. */
-export type PeerForm = 'dsl' | 'processor';
-
 export interface PeerRun {
   readonly files: string;
   readonly form: PeerForm;
@@ -54,7 +52,7 @@ export interface PeerRun {
 export function peerArgs(o: PeerRun): string[] {
   return [
     `-Xmx${o.heapMb}m`,
-    '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+    '-Dorg.slf4j.simpleLogger.defaultLogLevel=error',
     ...['-cp', `${o.files}:${join(o.files, '*')}`, 'MaxPer30Seconds'],
     ...[o.brokers, o.application, o.input, o.output, join(o.folder, o.application), o.keySchema, o.valueSchema, o.form],
   ];

@@ -15,13 +15,12 @@ import { defaultCacheDir, provide } from '../../stack/cache.ts';
 import { freePorts, startStack } from '../../stack/stack.ts';
 import { calm, cpuSeconds, median, residentMb } from '../processes.ts';
 import { fillInput } from './input.ts';
-import { KAFKA_STREAMS_PEER, type PeerForm, peerArgs } from './peer.ts';
+import { KAFKA_STREAMS_PEER, peerArgs } from './peer.ts';
 import { committedPerSecond } from './progress.ts';
-import type { StreamsBenchSettings } from './settings.ts';
+import type { PeerForm, StreamsBenchSettings } from './settings.ts';
 
 const BIN = join(import.meta.dirname, '../../bin/zeelos.ts');
-const PROGRAMS = ['ours', 'dsl', 'processor'] as const;
-type Program = (typeof PROGRAMS)[number];
+type Program = 'ours' | PeerForm;
 const WARM_UP = 0.2;
 
 interface Bench {
@@ -43,7 +42,7 @@ interface Line {
 
 /**
  * maxper30sec over a topic that is full already, ours and on Kafka Streams, each exactly once, in turn on the same broker; then how long
- * ours restores a state of many keys. Kafka Streams is measured in two forms, and ours is compared with the quicker one.
+ * ours restores a state of many keys. The last line compares ours with the quickest form of Kafka Streams that was measured.
  */
 export async function benchStreams(
   settings: StreamsBenchSettings,
@@ -65,7 +64,7 @@ export async function benchStreams(
     const bench: Bench = { settings, folder, kafka, brokers, registryUrl, log, signal };
     const lines = await measureAll(bench, peerFiles, say);
     const restoreSeconds = await measureRestoring(bench, say);
-    console.log(JSON.stringify(summaryOf(lines, restoreSeconds)));
+    console.log(JSON.stringify(summaryOf(settings, lines, restoreSeconds)));
   } finally {
     await stack.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -80,7 +79,7 @@ async function measureAll(bench: Bench, peerFiles: string, say: (text: string) =
   say(`${records} records of ${Math.round(bytes / records)} bytes from ${endpoints} endpoints`);
   const lines: Line[] = [];
   for (let repeat = 1; repeat <= settings.repeats; repeat++) {
-    for (const program of PROGRAMS) {
+    for (const program of ['ours', ...settings.forms] as const) {
       const quiet = await calm(5);
       const line = await measure(bench, program, `${program}-${repeat}`, peerFiles);
       lines.push(line);
@@ -209,11 +208,11 @@ async function stop(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-function summaryOf(lines: readonly Line[], restoreSeconds: number) {
+function summaryOf(settings: StreamsBenchSettings, lines: readonly Line[], restoreSeconds: number) {
   const of = (program: Program) =>
     median(lines.filter((line) => line.program === program).map((line) => line.recordsPerSecond));
   const ours = of('ours');
-  const kafkaStreams = Math.max(of('dsl'), of('processor'));
+  const kafkaStreams = Math.max(...settings.forms.map(of));
   return {
     recordsPerSecond: { ours, kafkaStreams, ratio: Number((ours / kafkaStreams).toFixed(2)) },
     restoreMillionKeysSeconds: Number(restoreSeconds.toFixed(2)),
