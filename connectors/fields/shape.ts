@@ -24,6 +24,8 @@ interface SchemaNode {
   readonly type: unknown;
   readonly name?: string;
   readonly namespace?: string;
+  readonly items?: unknown;
+  readonly values?: unknown;
   readonly fields?: readonly { readonly name: string; readonly type: unknown }[];
 }
 
@@ -45,7 +47,11 @@ class ShapeReader {
       this.#named.set(fullName(node, namespace), shape);
       return shape;
     }
-    if (node.type === 'array' || node.type === 'map') return { kind: 'other' };
+    if (node.type === 'array' || node.type === 'map') {
+      // Not for its own sake: a type that is defined in it may be used behind it.
+      this.read(node.type === 'array' ? node.items : node.values, namespace);
+      return { kind: 'other' };
+    }
     return this.read(node.type, namespace);
   }
 
