@@ -16,9 +16,11 @@ export class WorkerUnderTest {
   readonly #settings: ConnectSettings;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
+  readonly #token: string | undefined;
 
-  private constructor(settings: ConnectSettings) {
+  private constructor(settings: ConnectSettings, token: string | undefined) {
     this.#settings = settings;
+    this.#token = token;
     this.#running = connectMain(settings, {
       signal: this.#stopping.signal,
       log: createLog('w', process.env.W_LOG ?? 'silent'),
@@ -30,20 +32,24 @@ export class WorkerUnderTest {
   /** Resolves once it answers for its connectors. */
   static async start(
     given: Pick<ConnectSettings, 'kafkaBrokers' | 'registryUrl' | 'groupId'> & Partial<ConnectSettings>,
+    token?: string,
   ): Promise<WorkerUnderTest> {
     const ports = await freePorts();
-    const worker = new WorkerUnderTest({
-      connectorsFolder: undefined,
-      secretFolders: [],
-      restAddress: '127.0.0.1',
-      restPort: ports.registry,
-      restTokenFile: undefined,
-      advertisedHost: undefined,
-      sessionSeconds: 6,
-      healthAddress: '127.0.0.1',
-      healthPort: ports.influxdb,
-      ...given,
-    });
+    const worker = new WorkerUnderTest(
+      {
+        connectorsFolder: undefined,
+        secretFolders: [],
+        restAddress: '127.0.0.1',
+        restPort: ports.registry,
+        restTokenFile: undefined,
+        advertisedHost: undefined,
+        sessionSeconds: 6,
+        healthAddress: '127.0.0.1',
+        healthPort: ports.influxdb,
+        ...given,
+      },
+      token,
+    );
     const answers = async () => (await worker.ask('GET', '/connectors').catch(() => undefined))?.status;
     await eventually(200, async () => await Promise.race([answers(), worker.#running.then(() => 'it ended')]));
     return worker;
@@ -56,7 +62,11 @@ export class WorkerUnderTest {
   async ask(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<RestAnswer> {
     const answer = await fetch(`http://${this.id}${path}`, {
       method,
-      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      headers: {
+        ...(this.#token !== undefined && { authorization: `Bearer ${this.#token}` }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     const text = await answer.text();
