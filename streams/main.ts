@@ -19,8 +19,7 @@ const INPUTS = { observations: TOPICS.observations, singles: TOPICS.singleObserv
  */
 export async function main(name: string | undefined, settings: StreamSettings, context: ServiceContext): Promise<void> {
   const analysis = analysisOf(name);
-  if (name === 'singles' && settings.input === 'singles')
-    throw new PlatformError('CONFIG_INVALID', '--input: singles cannot read what it writes itself');
+  analysis.check?.(settings);
   const { signal, log } = context;
   const closers = new Closers(log);
   const service = `stream-${name}`;

@@ -1,4 +1,4 @@
-import { type ErrorCode, hasCode, isRetriable, PlatformError } from '../common/errors.ts';
+import { type ErrorCode, hasCode, isRetriable, messageOf, PlatformError } from '../common/errors.ts';
 import type { KafkaCluster } from '../common/kafka/client.ts';
 import type { FetchedPartition } from '../common/kafka/kafkajs-fetch.ts';
 import { PartitionFetcher } from '../common/kafka/partition-fetcher.ts';
@@ -30,6 +30,8 @@ export interface PartitionRunOptions {
   readonly signal: AbortSignal;
   /** The state is there and records are being read. */
   onRunning(): void;
+  /** Told why reading stands still, and undefined when it goes on. */
+  onStalled(reason: string | undefined): void;
 }
 
 /** Results and changes that wait for a commit; beyond them one is begun at once, and reading waits for the one before it. */
@@ -117,11 +119,27 @@ export class PartitionRun {
   async #take({ bytes, aborted }: FetchedPartition, behind: number): Promise<void> {
     this.#cursor.reset(bytes, aborted, this.#position);
     while (await this.#cursor.nextBatch()) {
-      for (let id = this.#drain(); id !== undefined; id = this.#drain(true)) await this.#o.reader.learn(id);
+      for (let id = this.#drain(); id !== undefined; id = this.#drain(true)) await this.#learn(id);
       this.#position = this.#cursor.nextOffset;
       if (this.#task.unflushed >= FLUSH_RECORDS) await this.#commit();
     }
     this.#position = behind;
+  }
+
+  /** The registry may be away: the state is kept meanwhile. */
+  async #learn(id: number): Promise<void> {
+    const { reader, signal, onStalled } = this.#o;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await reader.learn(id);
+        if (attempt > 0) onStalled(undefined);
+        return;
+      } catch (error) {
+        if (signal.aborted || !isRetriable(error)) throw error;
+        onStalled(messageOf(error));
+        await sleep(backoffMs(attempt), signal);
+      }
+    }
   }
 
   /** Works through the batch; stops at a schema id that has to be learnt first, to be called again from the same record. */

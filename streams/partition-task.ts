@@ -3,7 +3,7 @@ import { backoffMs, sleep } from '../common/lifecycle.ts';
 import { PartitionRun, type PartitionRunOptions } from './partition-run.ts';
 import type { StreamTask } from './stream-task.ts';
 
-export interface PartitionTaskOptions extends Omit<PartitionRunOptions, 'signal' | 'onRunning'> {
+export interface PartitionTaskOptions extends Omit<PartitionRunOptions, 'signal' | 'onRunning' | 'onStalled'> {
   createTask(): StreamTask;
   /** Makes the partition's place in the topics that are written. */
   prepare(partition: number): Promise<void>;
@@ -73,7 +73,8 @@ export class PartitionTask {
       figures.isRunning = true;
       onWaiting(partition, undefined);
     };
-    await new PartitionRun({ ...this.#o, signal: this.#stopping.signal, onRunning }, task).run();
+    const onStalled = (reason: string | undefined) => onWaiting(partition, reason);
+    await new PartitionRun({ ...this.#o, signal: this.#stopping.signal, onRunning, onStalled }, task).run();
   }
 
   #report(error: unknown, attempt: number): void {

@@ -9,7 +9,7 @@ import type { ObservationReader } from '../observation-reader.ts';
 import type { StreamSettings } from '../settings.ts';
 import type { StreamTask } from '../stream-task.ts';
 import { type Aggregate, WindowedTask } from '../windowed-task.ts';
-import { readAlarmRules } from './alarm-rules.ts';
+import { type AlarmRule, readAlarmRules } from './alarm-rules.ts';
 import { Alarms } from './alarms.ts';
 import { COUNT_WINDOW_MS, counts } from './counts.ts';
 import { downsample } from './downsample.ts';
@@ -27,7 +27,9 @@ export interface AnalysisContext {
 export interface Analysis {
   /** The row of the topic table that takes its results. */
   readonly output?: TopicName;
-  /** Called once by a worker; what it returns makes a task for each partition. Errors: CONFIG_INVALID. */
+  /** Looks at the settings that are its own, before anything is opened. Errors: CONFIG_INVALID. */
+  check?(settings: StreamSettings): void;
+  /** Called once by a worker; what it returns makes a task for each partition. */
   prepare(context: AnalysisContext): () => StreamTask;
 }
 
@@ -55,26 +57,27 @@ export const ANALYSES: Readonly<Record<string, Analysis>> = {
   },
   downsample: {
     output: 'downsampled',
+    check({ windowSeconds, advanceSeconds }) {
+      if (advanceSeconds === undefined || advanceSeconds <= windowSeconds) return;
+      const fault = '--advance-seconds must not exceed --window-seconds: what lies between two windows would be lost';
+      throw new PlatformError('CONFIG_INVALID', fault);
+    },
     prepare({ settings, snapshot }) {
       const { gatewayId } = settings;
       const { keys, topic } = keysOf('downsampled', gatewayId, snapshot);
       const values = encoderFor(snapshot, `${topic}-value`, TOPICS.downsampled.value);
       const sizeMs = settings.windowSeconds * 1_000;
       const advanceMs = (settings.advanceSeconds ?? settings.windowSeconds) * 1_000;
-      if (advanceMs > sizeMs) {
-        const fault = '--advance-seconds must not exceed --window-seconds: what lies between two windows would be lost';
-        throw new PlatformError('CONFIG_INVALID', fault);
-      }
       const aggregate = downsample({ gatewayId, keys, values });
       return () => windowed(settings, aggregate, sizeMs, GRACE_SECONDS, advanceMs);
     },
   },
   alarms: {
     output: 'alarms',
+    check: (settings) => void rulesOf(settings),
     prepare({ settings, snapshot }) {
-      const { gatewayId, entriesLimit, rulesFile } = settings;
-      if (rulesFile === undefined) throw new PlatformError('CONFIG_INVALID', '--rules-file: required by alarms');
-      const rules = readAlarmRules(rulesFile);
+      const { gatewayId, entriesLimit } = settings;
+      const rules = rulesOf(settings);
       const { keys, topic } = keysOf('alarms', gatewayId, snapshot);
       const values = encoderFor(snapshot, `${topic}-value`, TOPICS.alarms.value);
       return () => new Alarms({ gatewayId, rules, keys, values, entriesLimit });
@@ -82,6 +85,9 @@ export const ANALYSES: Readonly<Record<string, Analysis>> = {
   },
   singles: {
     output: 'singleObservations',
+    check({ input }) {
+      if (input === 'singles') throw new PlatformError('CONFIG_INVALID', '--input: singles cannot read what it writes');
+    },
     prepare({ settings, snapshot, reader }) {
       const { keys, topic } = keysOf('singleObservations', settings.gatewayId, snapshot);
       const values = encoderFor(snapshot, `${topic}-value`, TOPICS.singleObservations.value);
@@ -89,6 +95,11 @@ export const ANALYSES: Readonly<Record<string, Analysis>> = {
     },
   },
 };
+
+function rulesOf({ rulesFile }: StreamSettings): readonly AlarmRule[] {
+  if (rulesFile === undefined) throw new PlatformError('CONFIG_INVALID', '--rules-file: required by alarms');
+  return readAlarmRules(rulesFile);
+}
 
 function keysOf(name: TopicName, gatewayId: string, snapshot: SchemaSnapshot) {
   const topic = TOPICS[name].nameFor(gatewayId);

@@ -46,6 +46,10 @@ export class TestWorker {
     await eventually(`${name} is ${count}`, async () => (await sumOf(this.metrics, name, labels)) === count, 30_000);
   }
 
+  async hasCommitted(): Promise<boolean> {
+    return (await sumOf(this.metrics, 'zeelos_stream_commits_total')) > 0;
+  }
+
   /** Everything that was read is committed. */
   async stop(): Promise<void> {
     this.#stopping.abort();
