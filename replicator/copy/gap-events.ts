@@ -2,8 +2,10 @@ import { encodeBatch, encodeRecords } from '../../common/kafka/record-batch.ts';
 import type { LaneName } from '../lanes.ts';
 import type { BatchToSend } from './lane-producer.ts';
 
+export const GAP_KINDS = ['GAP', 'RECREATED', 'TRUNCATED', 'STOPPED', 'RESUMED'] as const;
+
 /** GAP: retention passed unread records. RECREATED: the topic is another. TRUNCATED: the log ends before where we were. */
-export type GapKind = 'GAP' | 'RECREATED' | 'TRUNCATED' | 'STOPPED' | 'RESUMED';
+export type GapKind = (typeof GAP_KINDS)[number];
 
 /** What happened to a copy that its readers must know of: the value of a record of `iot.<gw>.replication.events`, as JSON. */
 export interface GapEvent {

@@ -10,6 +10,7 @@ import { LagMeter } from './lag-meter.ts';
 import { Lane, type LaneSettings } from './lane.ts';
 import type { LaneMetrics } from './lane-metrics.ts';
 import { LaneState } from './lane-state.ts';
+import { Precedence } from './precedence.ts';
 import { RateLimit, type RateWindow } from './rate-limit.ts';
 import type { SchemaTranslation } from './schema-translation.ts';
 
@@ -29,6 +30,8 @@ export interface GatewayReplicatorOptions {
   /** By direction; undefined when schema ids are equal on both sides. */
   readonly translations: { readonly up: SchemaTranslation; readonly down: SchemaTranslation } | undefined;
   readonly metrics: LaneMetrics;
+  /** For answers, shared with other gateways; its own where there is none. */
+  readonly memory?: FramePool;
   readonly log: Log;
 }
 
@@ -40,6 +43,7 @@ export class GatewayReplicator {
   readonly gatewayId: string;
   readonly limit: RateLimit;
   readonly #o: GatewayReplicatorOptions;
+  readonly #precedence = new Precedence();
   /** Keeps what one lane may hold; each answer is used again once it is written. */
   readonly #memory: FramePool;
   readonly #plans: readonly LanePlan[];
@@ -49,7 +53,7 @@ export class GatewayReplicator {
   constructor(options: GatewayReplicatorOptions) {
     this.#o = options;
     this.gatewayId = options.gatewayId;
-    this.#memory = new FramePool({ limitBytes: options.settings.budgetBytes });
+    this.#memory = options.memory ?? new FramePool({ limitBytes: options.settings.budgetBytes });
     this.#plans = planLanes(options.gatewayId, options.upTopics);
     this.limit = new RateLimit(options.bytesPerSecond, options.rateWindows);
     this.#states = new Map(
@@ -116,7 +120,7 @@ export class GatewayReplicator {
     const state = this.#states.get(plan.name)!;
     const isUp = plan.target === 'cloud';
     const lane = new Lane({
-      ...{ state, settings, assertApart, signal, log, memory: this.#memory },
+      ...{ state, settings, assertApart, signal, log, memory: this.#memory, precedence: this.#precedence },
       source: clusters[plan.source],
       target: clusters[plan.target],
       translation: isUp ? translations?.up : translations?.down,

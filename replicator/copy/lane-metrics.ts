@@ -1,4 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { LanePlan } from '../lanes.ts';
+import { GAP_KINDS } from './gap-events.ts';
+import { MODES } from './relay.ts';
 
 /** Numbers of all lanes of a process. Labels: gateways, their three lanes, their topics, the modes: bounded by the settings. */
 export interface LaneMetrics {
@@ -64,4 +67,22 @@ export function createLaneMetrics(registry: Registry): LaneMetrics {
     ),
     schemaMisses: counter('schema_map_misses_total', 'schema ids that had to be asked for', ['gateway']),
   };
+}
+
+/** Takes the series of a gateway out that is no longer copied, so that they neither stand still nor add up. */
+export function forgetGateway(metrics: LaneMetrics, gateway: string, plans: readonly LanePlan[]): void {
+  const { bytesIn, bytesOut, commitSeconds, stoppedPartitions, failures, waitingSeconds } = metrics;
+  const { lagRecords, lagBytes, lagSeconds, headroomSeconds, endToEndSeconds, gapRecords } = metrics;
+  metrics.schemaMisses.remove({ gateway });
+  for (const { name: lane, topics } of plans) {
+    for (const one of [bytesIn, bytesOut, commitSeconds, stoppedPartitions, failures, waitingSeconds])
+      one.remove({ gateway, lane });
+    for (const mode of MODES) metrics.batches.remove({ gateway, lane, mode });
+    for (const kind of GAP_KINDS) metrics.gaps.remove({ gateway, lane, kind });
+    for (const { topic } of topics) {
+      metrics.records.remove({ gateway, lane, topic });
+      for (const one of [lagRecords, lagBytes, lagSeconds, headroomSeconds, endToEndSeconds, gapRecords])
+        one.remove({ gateway, topic });
+    }
+  }
 }

@@ -11,6 +11,7 @@ import type { LaneFailure, LaneState } from './lane-state.ts';
 import { type GapPolicy, PartitionTroubles } from './partition-troubles.ts';
 import { PositionLog } from './position-log.ts';
 import type { LanePositions } from './positions.ts';
+import type { Precedence } from './precedence.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { Relay } from './relay.ts';
 import type { SchemaTranslation } from './schema-translation.ts';
@@ -37,6 +38,7 @@ export interface LaneOptions {
   readonly target: Cluster;
   readonly settings: LaneSettings;
   readonly translation: SchemaTranslation | undefined;
+  readonly precedence: Precedence;
   /** Of the answers of both clusters. */
   readonly memory: FramePool;
   /** Undefined for a lane that does not write over the WAN. */
@@ -156,7 +158,17 @@ export class Lane {
     });
     const session = new Session({
       ...{ state, reader, relay: this.#relay, producer: this.#producer, positionLog: this.#positionLog },
-      ...{ positions, partitions, events, troubles: this.#troubles, limit, isBulk, log, memory: this.#o.memory },
+      ...{
+        positions,
+        partitions,
+        events,
+        troubles: this.#troubles,
+        limit,
+        isBulk,
+        log,
+        memory: this.#o.memory,
+        precedence: this.#o.precedence,
+      },
       eventsTopic: eventsTopicOf(state.gatewayId),
       settings: {
         ...{ commitBytes: settings.commitBytes, commitMs: settings.commitMs },

@@ -49,6 +49,11 @@ export class RateLimit {
     return this.#bytesPerSecond;
   }
 
+  /** What holds outside the windows. */
+  get standing(): number | undefined {
+    return this.#bytesPerSecond;
+  }
+
   /** Until the process ends or it is set again; windows still come first. */
   set(bytesPerSecond: number | undefined): void {
     this.#bytesPerSecond = bytesPerSecond;

@@ -9,6 +9,7 @@ import type { LaneState } from './lane-state.ts';
 import type { PartitionTroubles } from './partition-troubles.ts';
 import type { PositionLog } from './position-log.ts';
 import type { LanePositions } from './positions.ts';
+import type { Precedence } from './precedence.ts';
 import type { RateLimit } from './rate-limit.ts';
 import type { Relay, RelayedBatch } from './relay.ts';
 import { type Advance, type Round, RoundQueue } from './round-queue.ts';
@@ -37,6 +38,7 @@ export interface SessionOptions {
   readonly positions: LanePositions;
   readonly partitions: readonly SourcePartition[];
   readonly troubles: PartitionTroubles;
+  readonly precedence: Precedence;
   /** Gets back the memory of what was fetched. */
   readonly memory: FramePool;
   /** Undefined for what does not leave over the WAN. */
@@ -60,6 +62,9 @@ const NOTHING: Group = { batches: [], round: undefined };
 
 /** How long a stopped session waits for its transaction to be aborted. */
 const GIVE_UP_MS = 2_000;
+
+/** How long bulk waits for what is urgent before each of its requests. */
+const YIELD_MS = 50;
 
 const LARGE_BYTES = 64 * 1024;
 
@@ -110,6 +115,7 @@ export class Session {
       await Promise.race([this.#giveUp(), failed, sleep(GIVE_UP_MS)]);
     } finally {
       this.#ending.abort();
+      this.#o.precedence.release(this);
       this.#queue.wake();
       this.#queued.end();
       this.#inFlight.end();
@@ -166,6 +172,7 @@ export class Session {
     }
     if (round.advances.length === 0) this.#noteCaughtUp();
     else {
+      if (!this.#o.isBulk && round.lists.length > 0) this.#o.precedence.hold(this);
       this.#queued.take(round.bytes);
       this.#queue.push(round);
     }
@@ -226,7 +233,10 @@ export class Session {
     if (held.batches.length === 0) return;
     this.#held = NOTHING;
     const bytes = bytesOf(held.batches);
-    if (this.#o.isBulk) await this.#o.limit?.untilPaid(this.#signal);
+    if (this.#o.isBulk) {
+      await this.#o.precedence.clear(YIELD_MS);
+      await this.#o.limit?.untilPaid(this.#signal);
+    }
     await this.#inFlight.room();
     if (this.#signal.aborted) return;
     this.#o.limit?.spend(bytes);
@@ -334,6 +344,7 @@ export class Session {
   }
 
   #noteCaughtUp(): void {
+    if (this.#queue.isEmpty && !this.#isOpen) this.#o.precedence.release(this);
     if (this.#queue.isEmpty && !this.#isOpen && this.#isDrained) this.#o.state.hasCaughtUp = true;
   }
 }
