@@ -1,7 +1,8 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { PlatformError } from './errors.ts';
+import { textBody } from './http/text-body.ts';
 
 /** What a service shows of itself: /metrics (Prometheus text), /healthz (it runs), /readyz (it does its work). Loopback unless told otherwise. */
 export interface Health {
@@ -17,7 +18,28 @@ export interface HealthOptions {
   readonly service: string;
   readonly address: string;
   readonly port: number;
+  /** Asked first. Undefined leaves the path to the port itself. */
+  readonly routes?: (request: HealthRequest) => Promise<HealthAnswer | undefined>;
 }
+
+export interface HealthRequest {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  /** Undefined when it is longer. */
+  body(limitBytes: number): Promise<string | undefined>;
+}
+
+export interface HealthAnswer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const JSON_TYPE = 'application/json';
+const FAULT: HealthAnswer = { status: 500, type: JSON_TYPE, body: '{"status":"a fault in the service"}' };
 
 export async function openHealth(o: HealthOptions): Promise<Health> {
   const metrics = new Registry();
@@ -25,9 +47,16 @@ export async function openHealth(o: HealthOptions): Promise<Health> {
   collectDefaultMetrics({ register: metrics });
   const notReady = new Map<string, string>();
   const server = createServer((request, response) => {
-    void answer(request.url ?? '/', metrics, notReady).then(({ status, type, body }) => {
-      response.writeHead(status, { 'content-type': type }).end(body);
-    });
+    const asked = requestOf(request);
+    void Promise.resolve(o.routes?.(asked))
+      .then((found) => found ?? answer(asked.path, metrics, notReady))
+      .catch(() => FAULT)
+      .then(({ status, type, body, headers = {} }) => {
+        // What is left of a body is not read: the connection ends with it.
+        const rest = request.complete ? {} : { connection: 'close' };
+        response.writeHead(status, { 'content-type': type, ...rest, ...headers });
+        response.end(request.method === 'HEAD' ? undefined : body);
+      });
   });
   server.requestTimeout = 5_000;
   server.maxConnections = 64;
@@ -46,28 +75,32 @@ export async function openHealth(o: HealthOptions): Promise<Health> {
   };
 }
 
-async function answer(
-  url: string,
-  metrics: Registry,
-  notReady: ReadonlyMap<string, string>,
-): Promise<{ status: number; type: string; body: string }> {
-  const json = 'application/json';
-  switch (url.split('?')[0]) {
+function requestOf(request: IncomingMessage): HealthRequest {
+  return {
+    method: request.method ?? 'GET',
+    path: (request.url ?? '/').split('?')[0]!,
+    headers: request.headers,
+    body: (limitBytes) => textBody(request, limitBytes),
+  };
+}
+
+async function answer(path: string, metrics: Registry, notReady: ReadonlyMap<string, string>): Promise<HealthAnswer> {
+  switch (path) {
     case '/metrics':
       return { status: 200, type: metrics.contentType, body: await metrics.metrics() };
     case '/healthz':
-      return { status: 200, type: json, body: '{"status":"ok"}' };
+      return { status: 200, type: JSON_TYPE, body: '{"status":"ok"}' };
     case '/readyz': {
       const waiting = Object.fromEntries(notReady);
       const ready = notReady.size === 0;
       return {
         status: ready ? 200 : 503,
-        type: json,
+        type: JSON_TYPE,
         body: JSON.stringify(ready ? { status: 'ready' } : { status: 'not ready', waiting }),
       };
     }
     default:
-      return { status: 404, type: json, body: '{"status":"not found"}' };
+      return { status: 404, type: JSON_TYPE, body: '{"status":"not found"}' };
   }
 }
 

@@ -1,43 +1,44 @@
 import { openHealth } from '../common/health.ts';
+import { Access } from '../common/http/access.ts';
 import { Closers, type ServiceContext } from '../common/lifecycle.ts';
-import type { SettingsOf } from '../common/settings.ts';
-import { GatewayReplicator } from './copy/gateway-replicator.ts';
 import { createLaneMetrics } from './copy/lane-metrics.ts';
+import { type FlowsSource, flowsRoutes } from './flows/routes.ts';
+import { Gateway } from './gateway.ts';
+import { gatewayOf, type ReplicatorSettings } from './gateway-config.ts';
+import { runHub } from './hub-main.ts';
 import { showReadiness } from './readiness.ts';
-import type { REPLICATOR_SETTINGS } from './settings.ts';
-import { openTranslations } from './translation/open-translations.ts';
 
 /**
- * Copies between one gateway's Kafka and the cloud's, both ways, from the edge: it only opens connections, never takes any.
- * Starts with either side away and waits.
- * Errors: CONFIG_INVALID, TRANSPORT_BIND, REPLICATION_OVERLAP, REPLICATION_POSITIONS, REPLICATOR_FENCED.
+ * Copies between the Kafka of one gateway, or of many, and the cloud's, both ways: it only opens connections, never takes any but
+ * on its health port. Starts with either side away and waits.
+ * Errors: CONFIG_INVALID, TRANSPORT_BIND; with a single gateway also REPLICATION_OVERLAP, REPLICATION_POSITIONS, REPLICATOR_FENCED.
  */
-export async function main(
-  settings: SettingsOf<typeof REPLICATOR_SETTINGS>,
-  { signal, log }: ServiceContext,
-): Promise<void> {
+export async function main(settings: ReplicatorSettings, { signal, log }: ServiceContext): Promise<void> {
+  const { healthAddress: address, healthPort: port, healthTokenFile: tokenFile } = settings;
+  const access = new Access({ address, tokenFile, flag: '--health' });
+  const ending = new AbortController();
   const closers = new Closers(log);
+  let flows: FlowsSource = { gateways: [] };
+  const isHub = settings.gateways !== undefined;
+  const config = isHub ? undefined : gatewayOf(settings);
   try {
-    const { gatewayId, healthAddress: address, healthPort: port } = settings;
-    const health = await openHealth({ service: 'replicator', address, port });
+    const routes = flowsRoutes(() => flows, access, log);
+    const health = await openHealth({ service: 'replicator', address, port, routes });
     closers.add('health', () => health.close());
-    const { delivery, onGap, wanCompression: compression, commitBytes, budgetBytes } = settings;
     const metrics = createLaneMetrics(health.metrics);
-    const translations = await openTranslations(settings, { gatewayId, misses: metrics.schemaMisses, signal, log });
-    if (translations !== undefined) closers.add('schema map', () => translations.close());
-    const replicator = new GatewayReplicator({
-      ...{ gatewayId, upTopics: settings.upTopics, log, metrics, translations },
-      edge: { brokers: settings.edgeBrokers },
-      cloud: { brokers: settings.cloudBrokers },
-      settings: { delivery, onGap, compression, commitBytes, commitMs: 1_000, budgetBytes },
-      bytesPerSecond: settings.bytesPerSecond,
-      rateWindows: [],
-    });
-    const showing = showReadiness(() => [replicator], health, signal);
+    const shown = AbortSignal.any([signal, ending.signal]);
+    const showing = showReadiness(() => flows.gateways, health, { signal: shown, isHub });
     closers.add('readiness', () => showing);
-    log.info({ gatewayId, healthPort: health.port }, 'replicator started');
-    await replicator.run(signal);
+    if (config === undefined) {
+      await runHub({ settings, health, metrics, signal, log, onOpen: (hub) => (flows = hub) });
+    } else {
+      const gateway = new Gateway(config, { metrics, log });
+      flows = { gateways: [gateway] };
+      log.info({ gatewayId: gateway.gatewayId, healthPort: health.port }, 'replicator started');
+      await gateway.run(signal);
+    }
   } finally {
+    ending.abort();
     await closers.closeAll();
     log.info('replicator stopped');
   }

@@ -1,19 +1,25 @@
 import type { Health } from '../common/health.ts';
 import { sleep } from '../common/lifecycle.ts';
-import type { GatewayReplicator } from './copy/gateway-replicator.ts';
 import { nameOf } from './copy/source-partition.ts';
+import type { Gateway } from './gateway.ts';
 
 const EVERY_MS = 200;
 
-/** Keeps /readyz in step with the lanes: ready when all run and no partition stands still. Until the signal is aborted. */
+export interface ReadinessOptions {
+  readonly signal: AbortSignal;
+  /** One gateway of many that is out of reach is everyday life; of a single one it is the reason. */
+  readonly isHub: boolean;
+}
+
+/** Keeps /readyz in step with the lanes until the signal is aborted: ready when all run and no partition stands still. */
 export async function showReadiness(
-  replicators: () => Iterable<GatewayReplicator>,
+  gateways: () => Iterable<Gateway>,
   health: Pick<Health, 'setReady' | 'setNotReady'>,
-  signal: AbortSignal,
+  { signal, isHub }: ReadinessOptions,
 ): Promise<void> {
   let shown = new Set<string>();
   while (!signal.aborted) {
-    const reasons = reasonsOf(replicators());
+    const reasons = reasonsOf(gateways(), isHub);
     for (const [part, reason] of reasons) health.setNotReady(part, reason);
     for (const part of shown) if (!reasons.has(part)) health.setReady(part);
     shown = new Set(reasons.keys());
@@ -21,12 +27,20 @@ export async function showReadiness(
   }
 }
 
-function reasonsOf(replicators: Iterable<GatewayReplicator>): ReadonlyMap<string, string> {
+/** What keeps them from being ready, by gateway, lane or partition. */
+export function reasonsOf(
+  gateways: Iterable<Pick<Gateway, 'gatewayId' | 'phase' | 'failure' | 'lanes'>>,
+  isHub: boolean,
+): ReadonlyMap<string, string> {
   const reasons = new Map<string, string>();
-  for (const { gatewayId, lanes } of replicators) {
-    for (const { plan, phase, failure, stopped } of lanes) {
+  for (const { gatewayId, phase, failure: fault, lanes } of gateways) {
+    if (phase !== 'running') reasons.set(gatewayId, fault === undefined ? phase : `${phase}: ${fault.message}`);
+    if (phase === 'ended') continue;
+    for (const { plan, phase: lanePhase, isPaused, failure, stopped } of lanes) {
       const lane = `${gatewayId}/${plan.name}`;
-      if (phase !== 'running') reasons.set(lane, failure === undefined ? phase : `${phase}: ${failure.message}`);
+      if (isPaused) reasons.set(lane, 'paused');
+      else if (lanePhase !== 'running' && !(isHub && failure !== undefined))
+        reasons.set(lane, failure === undefined ? lanePhase : `${lanePhase}: ${failure.message}`);
       for (const one of stopped.values()) reasons.set(nameOf(one), `stopped at offset ${one.offset}: ${one.reason}`);
     }
   }

@@ -1,10 +1,23 @@
 import { gatewayId, hostAndPorts, httpUrl, list, oneOf, port, text, wholeNumber } from '../common/setting-types.ts';
 import type { SettingsTable } from '../common/settings.ts';
 import { COMPRESSIONS } from './batch/compression.ts';
+import { rateSchedule } from './rate-schedule.ts';
+import { SECURITY_SETTINGS } from './security-settings.ts';
 
 export const REPLICATOR_SETTINGS = {
-  gatewayId: { about: 'id of the gateway whose topics are copied', schema: gatewayId },
-  edgeBrokers: { about: "brokers of the gateway's own Kafka, host:port with commas", schema: hostAndPorts },
+  gatewayId: {
+    about: 'id of the gateway whose topics are copied; required unless --gateways is given',
+    schema: gatewayId.optional(),
+  },
+  edgeBrokers: {
+    about: "brokers of the gateway's own Kafka, host:port with commas; required unless --gateways is given",
+    schema: hostAndPorts.optional(),
+  },
+  gateways: {
+    about:
+      'a hub: JSON file with the gateways, in place of --gateway-id and --edge-brokers; read again when it changes',
+    schema: text.optional(),
+  },
   cloudBrokers: { about: 'brokers of the cloud, host:port with commas; only reached from here', schema: hostAndPorts },
   upTopics: {
     about: 'further topics of the gateway that go up, with commas, such as analytics.gw1.alarms',
@@ -46,6 +59,19 @@ export const REPLICATOR_SETTINGS = {
     about: 'most bytes per second towards the cloud; commands and replies are counted and never held back',
     schema: wholeNumber(1, 10_000_000_000).optional(),
   },
-  healthAddress: { about: 'address of /metrics, /healthz and /readyz', schema: text.default('127.0.0.1') },
-  healthPort: { about: 'port of /metrics, /healthz and /readyz', schema: port.default(9110) },
+  rateSchedule: {
+    about:
+      'other rates at times of the day (local time), such as 22:00-06:00=2000000,12:00-13:00=0; 0 lets no bulk through',
+    schema: rateSchedule.default([]),
+  },
+  ...SECURITY_SETTINGS,
+  healthAddress: {
+    about: 'address of /metrics, /healthz, /readyz and /flows; any but loopback needs --health-token-file',
+    schema: text.default('127.0.0.1'),
+  },
+  healthPort: { about: 'port of /metrics, /healthz, /readyz and /flows', schema: port.default(9110) },
+  healthTokenFile: {
+    about: 'file with the bearer token for /flows, mode 0600; the others need none',
+    schema: text.optional(),
+  },
 } as const satisfies SettingsTable;

@@ -23,6 +23,8 @@ export function isLoopback(host: string): boolean {
 export interface AccessSettings {
   readonly address: string;
   readonly tokenFile: string | undefined;
+  /** What its flags begin with, for messages: `--rest` unless told otherwise. */
+  readonly flag?: string;
 }
 
 /** Why a request is turned away. */
@@ -49,14 +51,14 @@ export class Access {
   readonly #tokenDigest: Buffer | undefined;
 
   /** Throws CONFIG_INVALID: no token off loopback, a token file that others may read, or one that holds no token. */
-  constructor({ address, tokenFile }: AccessSettings) {
+  constructor({ address, tokenFile, flag = '--rest' }: AccessSettings) {
     if (tokenFile === undefined && !isLoopback(address)) {
       throw new PlatformError(
         'CONFIG_INVALID',
-        `--rest-address ${address} can be reached from elsewhere: --rest-token-file is required there`,
+        `${flag}-address ${address} can be reached from elsewhere: ${flag}-token-file is required there`,
       );
     }
-    this.#tokenDigest = tokenFile === undefined ? undefined : digest(readToken(tokenFile));
+    this.#tokenDigest = tokenFile === undefined ? undefined : digest(readToken(tokenFile, flag));
   }
 
   refusal(headers: IncomingHttpHeaders): AccessRefusal | undefined {
@@ -89,20 +91,20 @@ function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-function readToken(file: string): string {
+function readToken(file: string, flag: string): string {
   let token: string;
   try {
     if ((statSync(file).mode & OTHERS_MAY_USE) !== 0)
-      throw new PlatformError('CONFIG_INVALID', `--rest-token-file ${file} can be read by others: chmod 600 it`);
+      throw new PlatformError('CONFIG_INVALID', `${flag}-token-file ${file} can be read by others: chmod 600 it`);
     token = readFileSync(file, 'utf8').trim();
   } catch (error) {
     if (error instanceof PlatformError) throw error;
-    throw new PlatformError('CONFIG_INVALID', `--rest-token-file ${file} cannot be read: ${messageOf(error)}`);
+    throw new PlatformError('CONFIG_INVALID', `${flag}-token-file ${file} cannot be read: ${messageOf(error)}`);
   }
   if (token.length < SHORTEST_TOKEN || token.length > LONGEST_TOKEN || /\s/.test(token)) {
     throw new PlatformError(
       'CONFIG_INVALID',
-      `--rest-token-file ${file} must hold one token of ${SHORTEST_TOKEN} to ${LONGEST_TOKEN} characters`,
+      `${flag}-token-file ${file} must hold one token of ${SHORTEST_TOKEN} to ${LONGEST_TOKEN} characters`,
     );
   }
   return token;
