@@ -57,6 +57,8 @@ export interface Load {
   readonly abortPercent?: number;
   /** Records of one transaction, or between two looks at the pace. Default 100. */
   readonly transactionRecords?: number;
+  /** Default 0: some values are absent or empty, most are short. */
+  readonly minBytes?: number;
   /** Length of the longest value. Default 2,000. */
   readonly maxBytes?: number;
   /** So many different keys, all present, for compaction. Default 0: keys of every shape. */
@@ -75,6 +77,8 @@ export interface Written {
   readonly committed: number;
   readonly aborted: number;
   readonly troubles: number;
+  /** The last of them, in the words of Kafka's client. */
+  readonly lastTrouble: string | null;
 }
 
 export interface DumpOptions {

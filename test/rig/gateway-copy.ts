@@ -150,12 +150,15 @@ export class GatewayCopy {
     return assertSameRecords({ source: expected, target: found, ...(gaps && { gaps }), ...(repeats && { repeats }) });
   }
 
+  /** What its replicators have logged. */
+  get said(): string {
+    return [...this.#replicators].map(({ said }) => said).join('');
+  }
+
   /** After each test, whatever became of it. @param failed prints what the replicators said */
   async close(failed = false): Promise<void> {
-    for (const replicator of this.#replicators) {
-      if (replicator.isRunning) await replicator.kill();
-      if (failed && replicator.said !== '') console.log(replicator.said);
-    }
+    for (const replicator of this.#replicators) if (replicator.isRunning) await replicator.kill();
+    if (failed) console.log(this.said);
     await this.stopLoads();
   }
 }

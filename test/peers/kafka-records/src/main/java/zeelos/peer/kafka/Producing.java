@@ -37,6 +37,7 @@ final class Producing {
     private final AtomicLong troubles = new AtomicLong();
     private volatile boolean stopped;
     private volatile Throwable failure;
+    private volatile String lastTrouble;
 
     Producing(Command command) {
         this.command = command;
@@ -49,7 +50,7 @@ final class Producing {
         transactionRecords = command.number("transactionRecords", 100);
     }
 
-    /** Records in committed transactions (all, without transactions), in aborted ones, and how often there was trouble. */
+    /** Records in committed transactions (without transactions: acknowledged), in aborted ones, and how often there was trouble. */
     Map<String, Object> run() throws Exception {
         List<Thread> threads = new ArrayList<>();
         for (int i = 0; i < producers; i++) {
@@ -71,6 +72,7 @@ final class Producing {
         result.put("committed", committed.get());
         result.put("aborted", aborted.get());
         result.put("troubles", troubles.get());
+        result.put("lastTrouble", lastTrouble);
         return result;
     }
 
@@ -94,7 +96,7 @@ final class Producing {
                     sent += records;
                 } catch (KafkaException e) {
                     // A producer that was fenced or timed out is of no more use; its numbers come again from a new one.
-                    troubles.incrementAndGet();
+                    trouble(e);
                     if (producer != null) {
                         producer.close(java.time.Duration.ZERO);
                     }
@@ -126,8 +128,12 @@ final class Producing {
         if (perSecond > 0) {
             producer.flush();
         }
-        committed.addAndGet(records);
         return records;
+    }
+
+    private void trouble(Throwable e) {
+        troubles.incrementAndGet();
+        lastTrouble = String.valueOf(e);
     }
 
     private long transaction(KafkaProducer<byte[], byte[]> producer, int which, long sent, SplittableRandom random) {
@@ -162,7 +168,9 @@ final class Producing {
             }
             producer.send(shapes.at(number), (metadata, e) -> {
                 if (e != null) {
-                    troubles.incrementAndGet();
+                    trouble(e);
+                } else if (!transactional) {
+                    committed.incrementAndGet();
                 }
             });
         }
@@ -179,6 +187,8 @@ final class Producing {
         settings.put(ProducerConfig.LINGER_MS_CONFIG, command.number("lingerMs", 5));
         settings.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, MAX_REQUEST_BYTES);
         settings.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
+        // One record a batch: with several requests under way the client now and then kept one for ever.
+        settings.put(ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION, command.number("batchBytes", 16_384) == 0 ? 1 : 5);
         settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, 120_000);
         // A broker that is back is found at once.
         settings.put(ProducerConfig.RECONNECT_BACKOFF_MAX_MS_CONFIG, 200);

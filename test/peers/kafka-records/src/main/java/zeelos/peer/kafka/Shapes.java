@@ -20,6 +20,7 @@ final class Shapes {
     private final String topic;
     private final long seed;
     private final int partitions;
+    private final int minBytes;
     private final int maxBytes;
     private final int keys;
     private final boolean oddTimes;
@@ -32,6 +33,7 @@ final class Shapes {
         topic = command.text("topic");
         seed = command.longNumber("seed", 1);
         partitions = command.number("partitions", 1);
+        minBytes = command.number("minBytes", 0);
         maxBytes = command.number("maxBytes", 2_000);
         keys = command.number("keys", 0);
         oddTimes = command.text("times", "odd").equals("odd");
@@ -61,6 +63,9 @@ final class Shapes {
 
     private byte[] valueOf(SplittableRandom random, long number) {
         int kind = random.nextInt(1_000);
+        if (minBytes > 0) {
+            return bytes(random, random.nextInt(minBytes, maxBytes + 1), false);
+        }
         if (kind < 30) {
             return null;
         }
