@@ -87,10 +87,12 @@ export class GatewayReplicator {
       lanes: this.lanes,
       log: this.#o.log,
     });
+    const cutOff = new AbortController();
     const work = [...lanes.map(({ lane }) => lane.run()), meter.run(ended), heartbeat.run(ended)];
     try {
-      await Promise.race([Promise.all(work), untilAborted(ended).then(() => sleep(STOP_MS))]);
+      await Promise.race([Promise.all(work), untilAborted(ended).then(() => sleep(STOP_MS, cutOff.signal))]);
     } finally {
+      cutOff.abort();
       ending.abort();
       await Promise.all([clusters.edge.close(), clusters.cloud.close()]);
       await Promise.allSettled(work);

@@ -112,7 +112,7 @@ export class Session {
     const loops = [this.#write(), ...[...this.#o.reader.leaders].map((node) => this.#read(node))];
     try {
       await Promise.race([failed, Promise.all(loops), this.#stopped]);
-      await Promise.race([this.#giveUp(), failed, sleep(GIVE_UP_MS)]);
+      await Promise.race([this.#giveUp(), failed, sleep(GIVE_UP_MS, this.#ending.signal)]);
     } finally {
       this.#ending.abort();
       this.#o.precedence.release(this);
