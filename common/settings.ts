@@ -13,6 +13,8 @@ export interface Setting<T extends z.ZodType = z.ZodType> {
   readonly schema: T;
   /** Its flag stands alone, without a value, and means `yes`. */
   readonly isSwitch?: true;
+  /** Its flag may be given several times; the schema takes the values as lines of one text. */
+  readonly isRepeatable?: true;
   /** The default as one would write it, where the parsed value does not show it. */
   readonly standard?: string;
 }
@@ -78,14 +80,16 @@ function readFlags(
   faults: string[],
 ): { values: Record<string, string | undefined>; positionals: string[] } {
   const options = Object.fromEntries(
-    Object.entries(table).map(([name, { isSwitch }]) => [
+    Object.entries(table).map(([name, { isSwitch, isRepeatable }]) => [
       flagOf(name),
-      { type: isSwitch === true ? ('boolean' as const) : ('string' as const) },
+      { type: isSwitch === true ? ('boolean' as const) : ('string' as const), multiple: isRepeatable === true },
     ]),
   );
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
-    const texts = Object.entries(values).map(([flag, value]) => [flag, value === true ? 'yes' : value] as const);
+    const texts = Object.entries(values).map(([flag, value]) => {
+      return [flag, Array.isArray(value) ? value.join('\n') : value === true ? 'yes' : value] as const;
+    });
     return { values: Object.fromEntries(texts) as Record<string, string | undefined>, positionals };
   } catch (error) {
     faults.push((error as Error).message.split('. ')[0]!);

@@ -40,6 +40,13 @@ describe('common/settings', () => {
     assert.equal(variableOf('edgeBrokers'), 'ZEELOS_EDGE_BROKERS');
   });
 
+  it('takes a repeatable flag as lines, and the last of any other', () => {
+    const table = { word: { about: 'word', schema: text.optional(), isRepeatable: true }, one: TABLE.note } as const;
+    const args = ['--word', 'a=1', '--one', 'x', '--word=b,2', '--one', 'y'];
+    assert.deepEqual(parseSettings(table, { args, env: {} }).settings, { word: 'a=1\nb,2', one: 'y' });
+    assert.deepEqual(parseSettings(table, { args: [], env: {} }).settings, { word: undefined, one: undefined });
+  });
+
   it('takes flags before variables before defaults', () => {
     const env = { ZEELOS_GATEWAY_ID: 'fromEnv', ZEELOS_FLUSH_SECONDS: '7', PATH: '/bin' };
     const { settings, positionals } = parseSettings(TABLE, { args: [...GOOD, 'rest'], env });
