@@ -13,6 +13,8 @@ export interface SystemAddresses {
   readonly registryUrl: string;
   readonly influxUrl: string;
   readonly orientUrl: string;
+  /** Of OrientDB's binary protocol. */
+  readonly orientPort: number;
   readonly coapPort: number;
   /** Of the LwM2M server. */
   readonly restUrl: string;

@@ -227,6 +227,7 @@ function addressesOf({ ports, gatewayId }: SystemOptions): SystemAddresses {
     registryUrl: `http://127.0.0.1:${stack.registry}/apis/ccompat/v7`,
     influxUrl: `http://127.0.0.1:${stack.influxdb}`,
     orientUrl: `http://127.0.0.1:${stack.orientdbHttp}`,
+    orientPort: stack.orientdbBinary,
     coapPort: ports.coap,
     restUrl: `http://127.0.0.1:${ports.rest}`,
     modbusPort: ports.modbus,

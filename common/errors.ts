@@ -301,6 +301,11 @@ export const ERROR_CODES = {
     meaning: 'a store refused a record for good',
     remedy: 'the record goes to the dead-letter topic with the reason',
   },
+  GRAPH_UNKNOWN: {
+    retriable: true,
+    meaning: 'the graph in OrientDB has no such server, or there is no graph yet',
+    remedy: 'correct the name, or start connector-orientdb, which makes the graph of the registrations of a gateway',
+  },
   KCQL_INVALID: {
     retriable: false,
     meaning: 'a KCQL statement cannot be understood, or names a field that its topic does not have',
