@@ -13,7 +13,7 @@ import { sleep } from '../common/lifecycle.ts';
 import { createLog } from '../common/log.ts';
 import { encoderFor } from '../common/records.ts';
 import { registerSchemas } from '../common/schema-registry.ts';
-import { wholeNumber, yesNo } from '../common/setting-types.ts';
+import { list, wholeNumber, yesNo } from '../common/setting-types.ts';
 import { parseSettings, type SettingsOf, type SettingsTable } from '../common/settings.ts';
 import { InfluxClient } from '../connectors/influxdb/client.ts';
 import { linesOf } from '../connectors/influxdb/line-protocol.ts';
@@ -32,6 +32,7 @@ const SETTINGS = {
     schema: yesNo.default(false),
     isSwitch: true,
   },
+  nodeFlags: { about: 'flags of Node for the worker, with commas', schema: list.default([]) },
   json: { about: 'print only what it comes to, as one JSON line', schema: yesNo.default(false), isSwitch: true },
 } as const satisfies SettingsTable;
 
@@ -203,7 +204,7 @@ class Bench {
   }
 
   async #withWorker(name: string, work: (worker: BenchWorker) => Promise<number>): Promise<number> {
-    const worker = await BenchWorker.start(this.#brokers, this.#registryUrl, `bench-${name}`);
+    const worker = await BenchWorker.start(this.#brokers, this.#registryUrl, `bench-${name}`, this.#settings.nodeFlags);
     try {
       return await work(worker);
     } finally {
@@ -250,7 +251,12 @@ class BenchWorker {
     this.#health = `http://127.0.0.1:${healthPort}`;
   }
 
-  static async start(brokers: readonly string[], registryUrl: string, groupId: string): Promise<BenchWorker> {
+  static async start(
+    brokers: readonly string[],
+    registryUrl: string,
+    groupId: string,
+    nodeFlags: readonly string[],
+  ): Promise<BenchWorker> {
     const ports = await freePorts();
     const flags = {
       ...{ 'kafka-brokers': brokers.join(), 'registry-url': registryUrl, 'group-id': groupId },
@@ -259,7 +265,10 @@ class BenchWorker {
     const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]);
     const env = { NODE_COMPILE_CACHE: COMPILE_CACHE_DIR, ...process.env, ZEELOS_LOG_LEVEL: 'error' };
     const cli = fileURLToPath(new URL('../bin/zeelos.ts', import.meta.url));
-    const child = spawn(process.execPath, [cli, 'connect', ...args], { stdio: ['ignore', 'ignore', 'inherit'], env });
+    const child = spawn(process.execPath, [...nodeFlags, cli, 'connect', ...args], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env,
+    });
     const worker = new BenchWorker(child, ports.registry, ports.influxdb);
     const deadline = performance.now() + READY_MS;
     while (

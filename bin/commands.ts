@@ -6,6 +6,8 @@ import { LWM2M_SERVER_SETTINGS } from '../lwm2m-server/settings.ts';
 import { REPLICATOR_SETTINGS } from '../replicator/settings.ts';
 import { STREAM_SETTINGS } from '../streams/settings.ts';
 import { type Command, command, EXIT, service } from './command.ts';
+import { GRAPH_SETTINGS } from './graph-settings.ts';
+import { REPLAY_SETTINGS } from './replay-settings.ts';
 import { REQUEST_SETTINGS } from './request-settings.ts';
 import { SMOKE_SETTINGS } from './smoke-settings.ts';
 import { STATUS_SETTINGS } from './status-settings.ts';
@@ -24,6 +26,17 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     about: 'shows what runs, what each topic and store holds, and the newest values',
     settings: STATUS_SETTINGS,
     run: async (settings, context) => (await import('./status.ts')).status(settings, context),
+  }),
+  graph: command({
+    about: 'prints what one gateway has as a tree: devices, objects, resources; or the rows of a saved query',
+    operands: '<gateway> | --query <name>',
+    settings: GRAPH_SETTINGS,
+    examples: [
+      'zeelos graph gw1',
+      'zeelos graph gw1 --depth resources --json',
+      'zeelos graph --query has-object --param object=3303',
+    ],
+    run: async (settings, context, operands) => (await import('./graph.ts')).graph(settings, context, operands),
   }),
   'lwm2m-server': service(
     'the LwM2M server of one gateway, with its bridge to Kafka',
@@ -91,6 +104,16 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     settings: TAIL_SETTINGS,
     examples: ['zeelos tail iot.gw1.observations', 'zeelos tail iot.gw1.registrations --from-beginning --limit 10'],
     run: async (settings, context, operands) => (await import('./tail.ts')).tail(settings, context, operands),
+  }),
+  replay: command({
+    about: 'sends the records of a dead-letter topic back to the topics that they came from',
+    operands: '<topic>.dlq',
+    settings: REPLAY_SETTINGS,
+    examples: [
+      'zeelos replay iot.gw1.observations.dlq --kafka-brokers 127.0.0.1:9092 --dry-run',
+      'zeelos replay iot.gw1.observations.dlq --kafka-brokers 127.0.0.1:9092 --code SINK_REFUSED',
+    ],
+    run: async (settings, context, operands) => (await import('./replay.ts')).replay(settings, context, operands),
   }),
   request: command({
     about: 'sends a command to a device through Kafka, waits for its reply and prints it',
