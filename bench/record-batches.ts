@@ -6,6 +6,9 @@ import { COMPRESSIONS, compress, decompress } from '../replicator/batch/compress
 import { BatchCursor } from '../replicator/batch/cursor.ts';
 import { readdress } from '../replicator/batch/readdress.ts';
 import { patchSchemaIds } from '../replicator/batch/schema-ids.ts';
+import { Relay } from '../replicator/copy/relay.ts';
+import type { SchemaTranslation } from '../replicator/copy/schema-translation.ts';
+import { KnownIds } from '../replicator/translation/known-ids.ts';
 import { observationBatches } from './batches/observations.ts';
 
 export const RECORD_BATCHES_SETTINGS = {
@@ -40,6 +43,8 @@ export async function recordBatches(settings: Settings, { signal }: { signal: Ab
 
   await report('coalesce', 'records', () => coalesce(source, false));
   await report('verify and coalesce', 'records', () => coalesce(source, true));
+  await report('relay, coalesce', 'records', () => relayed(source, plainRelay));
+  await report('relay, translate', 'records', () => relayed(source, translatingRelay));
   const batch = await joined(source);
   const section = batch.subarray(61);
   const count = batch.readInt32BE(57);
@@ -88,6 +93,44 @@ async function coalesce(source: Buffer, verifies: boolean): Promise<number> {
     records += builder.addBatch(cursor, 0);
   }
   if (!builder.isEmpty) await builder.finish(ADDRESS);
+  return records;
+}
+
+const TOPIC = 'iot.bench.observations';
+const SCHEMA_IDS = 8;
+
+/** Each id becomes itself, so that the source is the same for every run; what is done for it is all that is done for another. */
+function knownIds(): SchemaTranslation {
+  const known = new KnownIds();
+  for (let id = 1; id <= SCHEMA_IDS; id++)
+    for (const part of ['key', 'value'] as const) known.set([TOPIC, part, id, id]);
+  return { idsFor: (topic) => known.of(topic), learn: () => Promise.reject(new Error('an id is missing')) };
+}
+
+const plainRelay = new Relay({ compression: 'none', translation: undefined });
+const translatingRelay = new Relay({ compression: 'none', translation: knownIds() });
+
+/** All that is done with a fetched answer before it is sent, but for the codec. */
+async function relayed(source: Buffer, relay: Relay): Promise<number> {
+  const partition = {
+    topic: TOPIC,
+    partition: 0,
+    topicId: '',
+    leader: 0,
+    leaderEpoch: 0,
+    fetchOffset: 0,
+    lastEpoch: -1,
+  };
+  const { batches, records, fault } = await relay.relay(
+    {
+      ...partition,
+      ...{ endOffset: -1, logStart: 0, restsUntilMs: 0, caution: 'none' },
+      ...{ cautionUntil: 0, stopBefore: Number.POSITIVE_INFINITY },
+    },
+    { records: source, aborted: [] },
+  );
+  if (fault !== undefined) throw fault;
+  await Promise.all(batches);
   return records;
 }
 

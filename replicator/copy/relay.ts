@@ -100,7 +100,7 @@ export class Relay {
         else {
           this.#assertSound(cursor);
           // By the thousand these are small and plain: none of them costs a promise or a view.
-          if (cursor.compression === 0 && this.#o.translation === undefined) take(cursor, pass, mode);
+          if (cursor.compression === 0 && this.#isTranslated(cursor, partition)) take(cursor, pass, mode);
           else await this.#rebuild(cursor, pass, mode);
         }
         if (pass.nextOffset >= partition.stopBefore) return;
@@ -123,6 +123,12 @@ export class Relay {
     if (cursor.magic < 2) throw corruptBatch(`the record at offset ${baseOffset} is in a format of before 2017`);
     if (!cursor.verify())
       throw corruptBatch(`the batch at offset ${baseOffset}, bytes ${start} to ${end}, has a wrong checksum`);
+  }
+
+  /** Of an uncompressed batch, in place; false when an id must be found out first, and then nothing has been changed. */
+  #isTranslated({ bytes, recordsStart, end, recordCount }: BatchCursor, { topic }: SourcePartition): boolean {
+    const ids = this.#o.translation?.idsFor(topic);
+    return ids === undefined || patchSchemaIds(bytes, recordsStart, end, recordCount, ids) === undefined;
   }
 
   async #rebuild(cursor: BatchCursor, pass: Pass, mode: Mode): Promise<void> {

@@ -16,7 +16,7 @@ export interface RegistryTranslationOptions {
 }
 
 /** A lane waits so long for an answer. Then its partition rests, the others go on, and the question stays open. */
-const PATIENCE_MS = 1_000;
+const PATIENCE_MS = 2_000;
 /** Everything that one id needs, its references too. */
 const LEARN_TIMEOUT_MS = 30_000;
 /** Shorter than a partition rests, so that it is asked anew each time, and once for all partitions of a topic. */
