@@ -66,7 +66,7 @@ describe('replicator and retention', function () {
     await eventually('the stop is reported', async () =>
       (await copy.events(topic)).some(({ kind }) => kind === 'STOPPED'),
     );
-    assert.equal(await stopping.isReady(), false);
+    await eventually('it is not ready', async () => !(await stopping.isReady()));
     assert.equal(
       (await copy.dump('cloud', topic)).get(0)!.length,
       source.get(0)!.filter(({ offset }) => offset < from).length,
