@@ -1,21 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, PlatformError } from '../common/errors.ts';
-import { connectKafka } from '../common/kafka/client.ts';
-import { offsetRanges } from '../common/kafka/topics.ts';
-import type { Log } from '../common/log.ts';
 import type { SettingsOf } from '../common/settings.ts';
-import { topicsFlowing } from '../schemas/topics.ts';
 import { type CommandContext, EXIT, type ExitCode } from './command.ts';
+import { printable } from './printable.ts';
 import { readAddresses, type SystemAddresses } from './running-system.ts';
 import type { STATUS_SETTINGS } from './status-settings.ts';
+import { type TopicState, topicStates } from './topic-states.ts';
 
 const TIMEOUT_MS = 3_000;
 const NEWEST_VALUES = 10;
+/** A value may be a text of any length. */
+const LINE_CHARACTERS = 160;
 
 interface Status {
   readonly services: Readonly<Record<string, string>>;
-  readonly topics: Readonly<Record<string, { readonly edge: string; readonly cloud: string }>>;
+  readonly topics: Readonly<Record<string, TopicState>>;
   readonly influx: readonly string[] | string;
   readonly graph: Readonly<Record<string, number>> | string;
 }
@@ -27,7 +27,7 @@ export async function status(settings: SettingsOf<typeof STATUS_SETTINGS>, { log
     throw new PlatformError('CONFIG_INVALID', `no \`zeelos up\` ever ran with the data folder ${settings.dataDir}`);
   const [services, topics, influx, graph] = await Promise.all([
     serviceStates(addresses),
-    topicCounts(addresses, log),
+    topicStates(addresses, { log, timeoutMs: TIMEOUT_MS }),
     orReason(newestValues(addresses, join(settings.dataDir, 'secrets', 'influxdb-token'))),
     orReason(graphCounts(addresses, join(settings.dataDir, 'secrets', 'orientdb-password'))),
   ]);
@@ -48,24 +48,6 @@ async function serviceStates({ health }: SystemAddresses): Promise<Record<string
     }
   });
   return Object.fromEntries(await Promise.all(states));
-}
-
-async function topicCounts(addresses: SystemAddresses, log: Log): Promise<Status['topics']> {
-  const edge = connectKafka({ brokers: addresses.edgeBrokers.split(','), clientId: 'zeelos-status' }, log);
-  const cloud = connectKafka({ brokers: addresses.cloudBrokers.split(','), clientId: 'zeelos-status' }, log);
-  const rows = [...topicsFlowing('up'), ...topicsFlowing('down')].map(async (row) => {
-    const topic = row.nameFor(addresses.gatewayId);
-    const count = async (kafka: typeof edge) => {
-      try {
-        const ranges = await offsetRanges(kafka, topic);
-        return String(ranges.reduce((sum, { first, next }) => sum + (next - first), 0n));
-      } catch {
-        return '–';
-      }
-    };
-    return [topic, { edge: await count(edge), cloud: await count(cloud) }] as const;
-  });
-  return Object.fromEntries(await Promise.all(rows));
 }
 
 const NEWEST_QUERY = `from(bucket: "zeelosdb") |> range(start: -10m)
@@ -100,6 +82,7 @@ const GRAPH_CLASSES = [
   'Objects',
   'Resources',
   'hasEndpoint',
+  'hasChild',
   'hasObject',
   'hasResource',
 ] as const;
@@ -129,6 +112,10 @@ async function orReason<T>(asking: Promise<T>): Promise<T | string> {
   }
 }
 
+function topicText({ source, offsets, waiting }: TopicState): string {
+  return `${source.padEnd('cloud'.length)}  ${String(offsets ?? '–').padStart(9)}  ${waiting ?? '–'} to copy`;
+}
+
 function asText({ services, topics, influx, graph }: Status): string {
   const width = Math.max(
     ...Object.keys(topics).map((name) => name.length),
@@ -137,10 +124,10 @@ function asText({ services, topics, influx, graph }: Status): string {
   const lines = [
     'Services',
     ...Object.entries(services).map(([name, state]) => `  ${name.padEnd(width)}  ${state}`),
-    '\nRecords in topics',
-    ...Object.entries(topics).map(([name, { edge, cloud }]) => `  ${name.padEnd(width)}  edge ${edge}, cloud ${cloud}`),
+    '\nTopics: offsets at the side that writes them, and how many of these are not copied yet',
+    ...Object.entries(topics).map(([name, state]) => `  ${name.padEnd(width)}  ${topicText(state)}`),
     '\nNewest values in InfluxDB',
-    ...(typeof influx === 'string' ? [influx] : influx).map((line) => `  ${line}`),
+    ...(typeof influx === 'string' ? [influx] : influx).map((line) => `  ${printable(line, LINE_CHARACTERS)}`),
     '\nGraph in OrientDB',
     ...(typeof graph === 'string'
       ? [`  ${graph}`]
