@@ -81,11 +81,29 @@ export class LanePositions {
 
 function parse(value: Buffer): Written {
   try {
-    const written = JSON.parse(value.toString()) as Written;
-    if (written.version === 1 && typeof written.clusterId === 'string' && typeof written.topics === 'object')
-      return written;
+    const written: unknown = JSON.parse(value.toString());
+    if (isWritten(written)) return written;
   } catch {
     // As one of another version: said below.
   }
   throw new PlatformError('REPLICATION_POSITIONS', 'the last record of the positions at the target cannot be read');
+}
+
+function isWritten(value: unknown): value is Written {
+  const { version, clusterId, topics } = asObject(value);
+  if (version !== 1 || typeof clusterId !== 'string' || typeof topics !== 'object' || topics === null) return false;
+  return Object.values(topics).every((topic: unknown) => {
+    const { id, partitions } = asObject(topic);
+    return typeof id === 'string' && Array.isArray(partitions) && partitions.every(isPlace);
+  });
+}
+
+function isPlace(place: unknown): boolean {
+  if (!Array.isArray(place) || place.length !== 3 || !place.every(Number.isSafeInteger)) return false;
+  const [partition, offset, epoch] = place as [number, number, number];
+  return partition >= 0 && offset >= 0 && epoch >= -1;
+}
+
+function asObject(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }

@@ -23,8 +23,9 @@ export class RateLimit {
   readonly #windows: readonly RateWindow[];
   readonly #elapsed: () => number;
   readonly #clock: () => Date;
-  /** When what was taken so far is paid for (ms of `elapsed`). */
-  #paidAtMs = Number.NEGATIVE_INFINITY;
+  /** Bytes that are not paid for yet, as of a time of `elapsed`; another rate pays for them at its own pace. */
+  #owed = 0;
+  #owedAtMs = Number.NEGATIVE_INFINITY;
 
   /** @param bytesPerSecond undefined for no limit outside the windows */
   constructor(
@@ -57,14 +58,22 @@ export class RateLimit {
   /** Until the process ends or it is set again; windows still come first. */
   set(bytesPerSecond: number | undefined): void {
     this.#bytesPerSecond = bytesPerSecond;
-    this.#paidAtMs = Number.NEGATIVE_INFINITY;
+    this.#owed = 0;
   }
 
-  /** Counts bytes that leave whatever the rate is. */
+  /** Counts bytes that leave whatever the rate is. While it is 0 they are free: what leaves then is urgent. */
   spend(bytes: number): void {
     const rate = this.bytesPerSecond;
     if (rate === undefined || rate === 0) return;
-    this.#paidAtMs = Math.max(this.#paidAtMs, this.#elapsed() - BURST_MS) + (bytes / rate) * 1_000;
+    this.#pay(rate);
+    this.#owed += bytes;
+  }
+
+  #pay(rate: number): void {
+    const now = this.#elapsed();
+    const paid = ((now - this.#owedAtMs) / 1_000) * rate;
+    this.#owed = Math.max((-BURST_MS / 1_000) * rate, this.#owed - paid);
+    this.#owedAtMs = now;
   }
 
   /** Resolves when what was spent before is paid for and the rate is not 0, or when the signal is aborted; the caller then spends. */
@@ -72,7 +81,8 @@ export class RateLimit {
     while (!signal.aborted) {
       const rate = this.bytesPerSecond;
       if (rate === undefined) return;
-      const waitMs = rate === 0 ? CLOSED_PAUSE_MS : this.#paidAtMs - this.#elapsed();
+      if (rate > 0) this.#pay(rate);
+      const waitMs = rate === 0 ? CLOSED_PAUSE_MS : (this.#owed / rate) * 1_000;
       if (waitMs <= 0) return;
       await sleep(Math.min(waitMs, CLOSED_PAUSE_MS), signal);
     }
