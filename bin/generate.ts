@@ -2,7 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { ERROR_CODES } from '../common/errors.ts';
 import { settingsHelp } from '../common/settings.ts';
 import { generateRecords } from '../schemas/generate-records.ts';
+import { dashboardFiles } from '../swarm/grafana/src/dashboards.ts';
 import { COMMANDS } from './commands.ts';
+import { DEFAULT_SYSTEM_PORTS, SERVICE_NAMES } from './system.ts';
 
 const NOTE = '<!-- Made by `npm run gen`; a test keeps it in step. Do not edit. -->\n';
 
@@ -12,6 +14,8 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['schemas/generated/records.ts', generateRecords()],
     ['docs/settings.md', settingsPage()],
     ['docs/errors.md', errorsPage()],
+    ['swarm/prometheus/targets/local.json', localTargets()],
+    ...dashboardFiles(),
   ]);
 }
 
@@ -51,6 +55,15 @@ function errorsPage(): string {
     ...rows,
     '',
   ].join('\n');
+}
+
+/** What `zeelos up` runs on this machine, as targets of Prometheus. Services of the cloud belong to no gateway. */
+function localTargets(): string {
+  const groups = SERVICE_NAMES.map((job) => ({
+    targets: [`127.0.0.1:${DEFAULT_SYSTEM_PORTS.health[job]}`],
+    labels: { job, ...(!job.startsWith('connector-') && { gateway: 'gw1' }) },
+  }));
+  return `${JSON.stringify(groups, null, 2)}\n`;
 }
 
 function cell(text: string): string {

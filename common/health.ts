@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { PlatformError } from './errors.ts';
 import { textBody } from './http/text-body.ts';
 
@@ -46,6 +46,7 @@ export async function openHealth(o: HealthOptions): Promise<Health> {
   metrics.setDefaultLabels({ service: o.service });
   collectDefaultMetrics({ register: metrics });
   const notReady = new Map<string, string>();
+  exposeReadiness(metrics, notReady);
   const server = createServer((request, response) => {
     const asked = requestOf(request);
     void Promise.resolve(o.routes?.(asked))
@@ -82,6 +83,15 @@ function requestOf(request: IncomingMessage): HealthRequest {
     headers: request.headers,
     body: (limitBytes) => textBody(request, limitBytes),
   };
+}
+
+function exposeReadiness(metrics: Registry, notReady: ReadonlyMap<string, string>): void {
+  const gauge = new Gauge({
+    name: 'zeelos_ready',
+    help: '1 while /readyz answers 200: the service does its work',
+    registers: [metrics],
+    collect: () => gauge.set(notReady.size === 0 ? 1 : 0),
+  });
 }
 
 async function answer(path: string, metrics: Registry, notReady: ReadonlyMap<string, string>): Promise<HealthAnswer> {

@@ -19,6 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   streams: ['schemas', 'common'],
   adapters: ['lwm2m', 'common'],
   stack: ['common'],
+  swarm: [],
 };
 
 /** Packages with one home each: whoever wants what they do asks there. */
@@ -35,6 +36,7 @@ const PACKAGE_HOMES: Readonly<Record<string, string | readonly string[]>> = {
   'modbus-serial': 'adapters/',
   '@influxdata/influxdb-client': 'connectors/influxdb/',
   orientjs: 'connectors/orientdb/',
+  '@grafana/grafana-foundation-sdk': 'swarm/grafana/src/',
 };
 
 /** Only composition may import these: `bin/`, `bench/` and `test/` are not in the table above. */

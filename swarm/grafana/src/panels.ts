@@ -1,0 +1,213 @@
+import type { Builder, Dataquery } from '@grafana/grafana-foundation-sdk/cog';
+import {
+  BigValueColorMode,
+  BigValueGraphMode,
+  LegendDisplayMode,
+  LegendPlacement,
+  ReduceDataOptionsBuilder,
+  SortOrder,
+  StackingConfigBuilder,
+  StackingMode,
+  TooltipDisplayMode,
+  VisibilityMode,
+  VizLegendOptionsBuilder,
+  VizTooltipOptionsBuilder,
+} from '@grafana/grafana-foundation-sdk/common';
+import {
+  type DataTransformerConfig,
+  type Panel,
+  ThresholdsConfigBuilder,
+  ThresholdsMode,
+} from '@grafana/grafana-foundation-sdk/dashboard';
+import { PanelBuilder as StatPanel } from '@grafana/grafana-foundation-sdk/stat';
+import { PanelBuilder as TimelinePanel } from '@grafana/grafana-foundation-sdk/statetimeline';
+import { PanelBuilder as TablePanel } from '@grafana/grafana-foundation-sdk/table';
+import { PanelBuilder as GraphPanel } from '@grafana/grafana-foundation-sdk/timeseries';
+import { INFLUXDB, PROMETHEUS } from './data-sources.ts';
+import { FluxQuery, promQuery } from './targets.ts';
+
+/** Columns of Grafana's grid, which has 24. */
+export type Width = 4 | 6 | 8 | 12 | 24;
+
+export interface PanelOptions {
+  readonly title: string;
+  /** What an operator reads out of it, and what to do when it is bad. */
+  readonly about: string;
+  readonly unit: string;
+  readonly width?: Width;
+  /** From where on a value is doubtful, and from where on bad; where less is worse, `bad` is the smaller one. */
+  readonly limits?: { readonly doubtful: number; readonly bad: number };
+}
+
+/** PromQL by what its series are called: text with {{label}}s. */
+export type Series = Readonly<Record<string, string>>;
+
+const HEIGHT = { graph: 8, stat: 4, table: 9 };
+
+export function graph(o: PanelOptions & { readonly series: Series; readonly stacked?: boolean }): Builder<Panel> {
+  const panel = plainGraph(o).datasource(PROMETHEUS).targets(promTargets(o.series, 'range'));
+  if (o.stacked) panel.stacking(new StackingConfigBuilder().mode(StackingMode.Normal)).fillOpacity(25);
+  return panel;
+}
+
+export function fluxGraph(
+  o: PanelOptions & { readonly flux: string; readonly name: string; readonly points?: boolean },
+): Builder<Panel> {
+  const panel = plainGraph(o)
+    .datasource(INFLUXDB)
+    .displayName(o.name)
+    .targets([new FluxQuery(o.flux, 'A')]);
+  if (o.points) panel.showPoints(VisibilityMode.Always).pointSize(3);
+  return panel;
+}
+
+function plainGraph(o: PanelOptions): GraphPanel {
+  const { width = 12 } = o;
+  const panel = new GraphPanel().title(o.title).description(o.about).unit(o.unit).height(HEIGHT.graph).span(width);
+  return panel
+    .min(0)
+    .lineWidth(1)
+    .fillOpacity(8)
+    .showPoints(VisibilityMode.Never)
+    .thresholds(limits(o))
+    .legend(
+      new VizLegendOptionsBuilder()
+        .displayMode(LegendDisplayMode.Table)
+        .placement(LegendPlacement.Bottom)
+        .showLegend(true)
+        .calcs(['lastNotNull', 'max']),
+    )
+    .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending));
+}
+
+/** One number each, the newest. */
+export function stat(o: PanelOptions & { readonly series: Series }): Builder<Panel> {
+  return plainStat(o).datasource(PROMETHEUS).targets(promTargets(o.series, 'range'));
+}
+
+/** One number each, made by Flux from the time that is shown. */
+export function fluxStat(o: PanelOptions & { readonly flux: string; readonly name: string }): Builder<Panel> {
+  return plainStat(o)
+    .datasource(INFLUXDB)
+    .displayName(o.name)
+    .targets([new FluxQuery(o.flux, 'A')]);
+}
+
+function plainStat(o: PanelOptions): StatPanel {
+  return new StatPanel()
+    .title(o.title)
+    .description(o.about)
+    .unit(o.unit)
+    .height(HEIGHT.stat)
+    .span(o.width ?? 4)
+    .graphMode(o.limits === undefined ? BigValueGraphMode.Area : BigValueGraphMode.None)
+    .colorMode(o.limits === undefined ? BigValueColorMode.None : BigValueColorMode.Value)
+    .thresholds(limits(o))
+    .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']).values(false).fields(''));
+}
+
+/** A row for each set of labels, a column for each query. */
+export function table(
+  o: Omit<PanelOptions, 'unit'> & { readonly series: Series; readonly units: Readonly<Record<string, string>> },
+): Builder<Panel> {
+  const names = Object.keys(o.series);
+  const columns = Object.fromEntries(names.map((name, index) => [`Value #${refId(index)}`, name]));
+  const panel = plainTable(o)
+    .datasource(PROMETHEUS)
+    .targets(promTargets(o.series, 'instant'))
+    .transformations([
+      transformation('merge', {}),
+      transformation('organize', {
+        excludeByName: { Time: true },
+        renameByName: names.length === 1 ? { Value: names[0] } : columns,
+      }),
+    ]);
+  return withUnits(panel, o.units);
+}
+
+/** The rows of Flux as they are; several queries are joined by the columns that they share. */
+export function fluxTable(
+  o: Omit<PanelOptions, 'unit'> & {
+    readonly flux: readonly string[];
+    readonly units?: Readonly<Record<string, string>>;
+  },
+): Builder<Panel> {
+  const panel = plainTable(o)
+    .datasource(INFLUXDB)
+    .targets(o.flux.map((query, index) => new FluxQuery(query, refId(index))));
+  if (o.flux.length > 1) panel.transformations([transformation('merge', {})]);
+  return withUnits(panel, o.units ?? {});
+}
+
+function plainTable(o: Omit<PanelOptions, 'unit'>): TablePanel {
+  return new TablePanel()
+    .title(o.title)
+    .description(o.about)
+    .height(HEIGHT.table)
+    .span(o.width ?? 24)
+    .filterable(true);
+}
+
+function withUnits(panel: TablePanel, units: Readonly<Record<string, string>>): TablePanel {
+  for (const [column, unit] of Object.entries(units)) panel.overrideByName(column, [{ id: 'unit', value: unit }]);
+  return panel;
+}
+
+/** When what was true. */
+export function timeline(o: PanelOptions & { readonly flux: string; readonly name: string }): Builder<Panel> {
+  return plainTimeline(o)
+    .datasource(INFLUXDB)
+    .displayName(o.name)
+    .targets([new FluxQuery(o.flux, 'A')]);
+}
+
+/** When what was up: 1 or 0. */
+export function upTimeline(o: PanelOptions & { readonly series: Series }): Builder<Panel> {
+  return plainTimeline(o).datasource(PROMETHEUS).targets(promTargets(o.series, 'range'));
+}
+
+function plainTimeline(o: PanelOptions): TimelinePanel {
+  return new TimelinePanel()
+    .title(o.title)
+    .description(o.about)
+    .unit(o.unit)
+    .height(HEIGHT.graph)
+    .span(o.width ?? 24)
+    .mergeValues(true)
+    .showValue(VisibilityMode.Auto)
+    .thresholds(limits({ limits: { doubtful: 1, bad: 0 } }));
+}
+
+function promTargets(series: Series, kind: 'range' | 'instant'): Builder<Dataquery>[] {
+  return Object.entries(series).map(([legend, query], index) =>
+    promQuery({ query, legend, kind, refId: refId(index) }),
+  );
+}
+
+/** Grafana counts queries A, B, C, …. */
+function refId(index: number): string {
+  return String.fromCharCode('A'.charCodeAt(0) + index);
+}
+
+function transformation(id: string, options: unknown): DataTransformerConfig {
+  return { id, options };
+}
+
+function limits({ limits }: Pick<PanelOptions, 'limits'>): ThresholdsConfigBuilder {
+  const config = new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute);
+  if (limits === undefined) return config.steps([{ value: null, color: 'green' }]);
+  const { doubtful, bad } = limits;
+  return config.steps(
+    bad < doubtful
+      ? [
+          { value: null, color: 'red' },
+          { value: bad, color: bad === 0 ? 'red' : 'orange' },
+          { value: doubtful, color: 'green' },
+        ]
+      : [
+          { value: null, color: 'green' },
+          { value: doubtful, color: 'orange' },
+          { value: bad, color: 'red' },
+        ],
+  );
+}

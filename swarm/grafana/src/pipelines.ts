@@ -1,0 +1,230 @@
+import * as units from '@grafana/grafana-foundation-sdk/units';
+import { board } from './board.ts';
+import { graph, stat, table } from './panels.ts';
+import { growth, highest, mean, now, orZero, quantile, rate, total } from './promql.ts';
+
+const IN = 'zeelos_connector_records_in_total';
+const STREAM_IN = 'zeelos_stream_records_in_total';
+const connector = { by: ['service', 'connector'] };
+const stream = { by: ['service', 'gateway'] };
+
+export const pipelines = board({
+  uid: 'zeelos-pipelines',
+  title: 'Pipelines',
+  about:
+    'Connectors between Kafka and the stores, and the analyses: what they take, what comes of it, what is set aside.',
+  rows: {
+    Now: [
+      stat({
+        title: 'Records taken',
+        about: 'Records that connectors took from Kafka, per second.',
+        unit: units.CountsPerSecond,
+        series: { records: rate(IN) },
+      }),
+      stat({
+        title: 'Waiting for stores',
+        about: 'Records in Kafka after the last one stored. It grows while a store is away and shrinks by itself.',
+        unit: units.Short,
+        series: { records: now('zeelos_connector_lag_records') },
+      }),
+      stat({
+        title: 'Dead letters',
+        about: 'Records set aside in <topic>.dlq since the connectors started, with the reason in their headers.',
+        unit: units.Short,
+        limits: { doubtful: 1, bad: 100 },
+        series: { records: orZero(total('zeelos_connector_records_dead_lettered_total'), IN) },
+      }),
+      stat({
+        title: 'Unaccounted',
+        about: 'Taken less stored, skipped and dead-lettered. Always 0: every record has its outcome.',
+        unit: units.Short,
+        limits: { doubtful: 1, bad: 1.5 },
+        series: {
+          records: `${total(IN)} - ${total('zeelos_connector_records_written_total')} - (${orZero(total('zeelos_connector_records_skipped_total'), IN)}) - (${orZero(total('zeelos_connector_records_dead_lettered_total'), IN)})`,
+        },
+      }),
+      stat({
+        title: 'Waiting for analyses',
+        about: 'Committed records that the analyses have not read yet.',
+        unit: units.Short,
+        series: { records: now('zeelos_stream_lag_records') },
+      }),
+      stat({
+        title: 'Partitions analysed',
+        about: 'Partitions that some worker reads now, all analyses together.',
+        unit: units.Short,
+        series: { partitions: now('zeelos_stream_tasks_running') },
+      }),
+    ],
+    Connectors: [
+      table({
+        title: 'Account',
+        about: 'Taken = stored + skipped + dead-lettered, for each topic since the connector started.',
+        series: {
+          taken: total(IN, { by: ['service', 'connector', 'topic'] }),
+          stored: total('zeelos_connector_records_written_total', { by: ['service', 'connector', 'topic'] }),
+          skipped: orZero(
+            total('zeelos_connector_records_skipped_total', { by: ['service', 'connector', 'topic'] }),
+            IN,
+            {
+              by: ['service', 'connector', 'topic'],
+            },
+          ),
+          'dead letters': orZero(
+            total('zeelos_connector_records_dead_lettered_total', { by: ['service', 'connector', 'topic'] }),
+            IN,
+            {
+              by: ['service', 'connector', 'topic'],
+            },
+          ),
+          waiting: now('zeelos_connector_lag_records', { by: ['service', 'connector', 'topic'] }),
+        },
+        units: {},
+      }),
+      graph({
+        title: 'Records',
+        about: 'Taken from Kafka and stored.',
+        unit: units.CountsPerSecond,
+        series: {
+          '{{service}} {{connector}} taken': rate(IN, connector),
+          '{{service}} {{connector}} stored': rate('zeelos_connector_records_written_total', connector),
+        },
+      }),
+      graph({
+        title: 'Lag',
+        about: 'Records in Kafka after the last one stored.',
+        unit: units.Short,
+        series: {
+          '{{service}} {{connector}} {{topic}}': now('zeelos_connector_lag_records', {
+            by: ['service', 'connector', 'topic'],
+          }),
+        },
+      }),
+      graph({
+        title: 'Skipped and set aside',
+        about:
+          'Skipped: nothing of the record belongs into the store. Dead letters: it cannot be read or stored; replay it once mended.',
+        unit: units.Short,
+        series: {
+          '{{service}} {{connector}} skipped {{reason}}': orZero(
+            growth('zeelos_connector_records_skipped_total', { by: ['service', 'connector', 'reason'] }),
+            IN,
+            connector,
+          ),
+          '{{service}} {{connector}} dead letters {{code}}': orZero(
+            total('zeelos_connector_records_dead_lettered_total', { by: ['service', 'connector', 'code'] }),
+            IN,
+            connector,
+          ),
+        },
+      }),
+      graph({
+        title: 'Attempts that failed',
+        about: 'The store was away or refused for a while; the batch waits and comes again.',
+        unit: units.Short,
+        series: {
+          '{{service}} {{connector}} {{code}}': orZero(
+            growth('zeelos_connector_retries_total', { by: ['service', 'connector', 'code'] }),
+            IN,
+            connector,
+          ),
+        },
+      }),
+      graph({
+        title: 'One write to the store',
+        about: 'Duration of successful writes; several tasks of a worker together.',
+        unit: units.Seconds,
+        series: {
+          '{{service}} mean': mean('zeelos_connector_write_seconds', { by: ['service'] }),
+          '{{service}} 99 of 100': quantile(0.99, 'zeelos_connector_write_seconds', { by: ['service'] }),
+        },
+      }),
+      graph({
+        title: 'What was made in the store',
+        about: 'Points, vertices and edges written, and what was left out, by kind.',
+        unit: units.CountsPerSecond,
+        series: {
+          '{{service}} {{connector}} {{kind}}': rate('zeelos_connector_store_events_total', {
+            by: ['service', 'connector', 'kind'],
+          }),
+        },
+      }),
+      graph({
+        title: 'Sources',
+        about: 'Records that sources wrote to Kafka, and the age of the end of their last round.',
+        unit: units.Short,
+        series: {
+          '{{connector}} records per second': rate('zeelos_connector_source_records_total', { by: ['connector'] }),
+          '{{connector}} behind, s': highest('zeelos_connector_source_behind_seconds', { by: ['connector'] }),
+        },
+      }),
+    ],
+    Streams: [
+      graph({
+        title: 'Records in',
+        about: 'Observations read by each analysis.',
+        unit: units.CountsPerSecond,
+        series: { '{{service}} {{gateway}}': rate(STREAM_IN, stream) },
+      }),
+      graph({
+        title: 'Results',
+        about: 'Results written and committed; with --emit updates one at each change.',
+        unit: units.CountsPerSecond,
+        series: {
+          '{{service}} {{gateway}} results': rate('zeelos_stream_records_out_total', stream),
+          '{{service}} {{gateway}} commits': rate('zeelos_stream_commits_total', stream),
+        },
+      }),
+      graph({
+        title: 'Lag',
+        about: 'Committed records that are not read yet.',
+        unit: units.Short,
+        series: { '{{service}} {{gateway}}': now('zeelos_stream_lag_records', stream) },
+      }),
+      graph({
+        title: 'State',
+        about: 'Keys that are held, and records written to the changelog per second.',
+        unit: units.Short,
+        series: {
+          '{{service}} {{gateway}} keys': now('zeelos_stream_state_entries', stream),
+          '{{service}} {{gateway}} changelog': rate('zeelos_stream_changelog_records_total', stream),
+        },
+      }),
+      graph({
+        title: 'Skipped and unreadable',
+        about:
+          'Records that leave no trace in a result, by reason: no number, too late, from the future; and those that cannot be read.',
+        unit: units.Short,
+        series: {
+          '{{service}} {{reason}}': orZero(
+            growth('zeelos_stream_records_skipped_total', { by: ['service', 'reason'] }),
+            STREAM_IN,
+            { by: ['service'] },
+          ),
+          '{{service}} unreadable {{code}}': orZero(
+            total('zeelos_stream_records_unreadable_total', { by: ['service', 'code'] }),
+            STREAM_IN,
+            {
+              by: ['service'],
+            },
+          ),
+        },
+      }),
+      graph({
+        title: 'Last restoring',
+        about: 'What reading the state back took at the last start or rebalance.',
+        unit: units.Seconds,
+        series: { '{{service}} {{gateway}}': highest('zeelos_stream_restore_seconds', stream) },
+      }),
+      graph({
+        title: 'Records of the last minute by path',
+        about: 'As the analysis counts tells: the twenty largest endpoints and paths, the others together.',
+        unit: units.Short,
+        width: 24,
+        series: {
+          '{{gateway}} {{path}}': highest('zeelos_stream_minute_records_by_path', { by: ['gateway', 'path'] }),
+        },
+      }),
+    ],
+  },
+});
