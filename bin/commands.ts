@@ -23,7 +23,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     run: async (settings, context) => (await import('./up.ts')).up(settings, context),
   }),
   status: command({
-    about: 'shows what runs, what each topic and store holds, and the newest values',
+    about: 'shows what runs, what each topic and store holds, what waits to be copied, and the newest values',
     settings: STATUS_SETTINGS,
     run: async (settings, context) => (await import('./status.ts')).status(settings, context),
   }),

@@ -75,6 +75,7 @@ zeelos runs, after ${(tookMs / 1_000).toFixed(1)} s. Ctrl-C stops everything.
 Try in another terminal, in this folder:
 
   npx zeelos status
+  npx zeelos graph ${gatewayId}
   npx zeelos tail iot.${gatewayId}.observations
   npx zeelos request ${gatewayId} sensor-1 read /3303/0/5700
 `;
