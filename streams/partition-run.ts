@@ -217,7 +217,7 @@ export class PartitionRun {
       try {
         return await this.#fetcher.fetch(at, maxWaitMs);
       } catch (error) {
-        if (signal.aborted) throw error;
+        if (signal.aborted || hasCode(error, 'SHUTTING_DOWN')) throw error;
         if (hasCode(error, 'KAFKA_OFFSET_GONE')) {
           at = await this.#firstOffset();
           log.warn(

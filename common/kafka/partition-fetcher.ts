@@ -18,6 +18,7 @@ export interface PartitionFetcherOptions {
 export class PartitionFetcher {
   readonly #o: PartitionFetcherOptions;
   #cluster: InnerCluster | undefined;
+  #closed = false;
 
   constructor(o: PartitionFetcherOptions) {
     this.#o = o;
@@ -26,22 +27,31 @@ export class PartitionFetcher {
   /**
    * What stands at the offset and behind it, only what is committed; empty after `maxWaitMs` when there is nothing. The batches may begin
    * before the offset, and those of aborted transactions are among them: see RecordCursor.
-   * Errors: KAFKA_UNAVAILABLE (also while the leader moves), KAFKA_REFUSED, KAFKA_OFFSET_GONE when the partition does not have the offset.
+   * Errors: KAFKA_UNAVAILABLE (also while the leader moves), KAFKA_REFUSED, KAFKA_OFFSET_GONE when the partition does not have the offset,
+   * SHUTTING_DOWN once it is closed.
    */
   async fetch(offset: number, maxWaitMs: number): Promise<FetchedPartition> {
     const { topic, partition, fetchBytes } = this.#o;
+    if (this.#closed) throw closedError();
     try {
       const cluster = this.#cluster ?? (await this.#open());
       return await fetchPartition(cluster, { topic, partition, offset, maxWaitMs, maxBytes: fetchBytes });
     } catch (error) {
       // A new one looks for the leader anew.
-      await this.close();
+      await this.#drop();
+      if (this.#closed) throw closedError();
       if (error instanceof PlatformError) throw error;
       throw kafkaError(error, `fetching ${topic}/${partition}`);
     }
   }
 
+  /** For good; a fetch that is on its way fails. */
   async close(): Promise<void> {
+    this.#closed = true;
+    await this.#drop();
+  }
+
+  async #drop(): Promise<void> {
     const old = this.#cluster;
     this.#cluster = undefined;
     await old?.disconnect().catch((error: unknown) => void messageOf(error));
@@ -52,6 +62,7 @@ export class PartitionFetcher {
     try {
       await cluster.connect();
       await cluster.addTargetTopic(this.#o.topic);
+      if (this.#closed) throw closedError();
     } catch (error) {
       await cluster.disconnect().catch(() => undefined);
       throw error;
@@ -59,4 +70,8 @@ export class PartitionFetcher {
     this.#cluster = cluster;
     return cluster;
   }
+}
+
+function closedError(): PlatformError {
+  return new PlatformError('SHUTTING_DOWN', 'the fetcher is closed');
 }

@@ -49,7 +49,8 @@ describe('common/kafka, partitions as bytes and transactions', () => {
 
   async function topicOf(partitions = 1): Promise<string> {
     const topic = `bytes-${process.pid}-${++topics}`;
-    await ensureTopics(kafka, [{ topic, partitions }]);
+    // The times of the records are years ago: retention would remove them within minutes.
+    await ensureTopics(kafka, [{ topic, partitions, settings: { 'retention.ms': '-1' } }]);
     return topic;
   }
 

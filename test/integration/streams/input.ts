@@ -63,7 +63,9 @@ export class InputGateway {
     const gateway = new InputGateway(await useEdge());
     const { gatewayId, servers, snapshotFile } = gateway;
     gateway.snapshot = await enrol({ gatewayId, registryUrl: servers.registryUrl, snapshotFile });
-    await ensureTopics(gateway.kafka, [{ topic: gateway.topicOf('observations'), partitions }]);
+    // The records bear times of years ago, which the broker's retention would remove within minutes.
+    const settings = { 'retention.ms': '-1' };
+    await ensureTopics(gateway.kafka, [{ topic: gateway.topicOf('observations'), partitions, settings }]);
     return gateway;
   }
 

@@ -65,8 +65,11 @@ describe('streams, killed in the middle', function () {
   this.timeout(240_000);
   let gateway: InputGateway;
   let child: ChildProcess | undefined;
+  let frozen: ChildProcess | undefined;
   afterEach(async () => {
-    if (child !== undefined) await end(child, 'SIGKILL');
+    for (const one of [child, frozen]) if (one !== undefined) await end(one, 'SIGKILL');
+    [child, frozen] = [undefined, undefined];
+    known = 0;
     gateway.close();
   });
 
@@ -81,6 +84,17 @@ describe('streams, killed in the middle', function () {
       if (!isRetriable(error)) throw error;
     }
     return known;
+  }
+
+  /** Each window once, with what a run without disturbance would have written. */
+  async function assertWhole(all: readonly Reading[]): Promise<void> {
+    const results = await gateway.read('downsampled');
+    const seen = results.map(({ value: { ep, windowStart, count, min, max, mean } }): [string, string] => [
+      `${ep}@${windowStart}`,
+      `${count} ${min} ${max} ${mean.toFixed(6)}`,
+    ]);
+    assert.equal(new Set(seen.map(([key]) => key)).size, seen.length, 'a window was written twice');
+    assert.deepEqual(new Map(seen.sort()), new Map([...expected(all)].sort()));
   }
 
   it('has committed what a run without kills would have, each window once', async () => {
@@ -110,12 +124,36 @@ describe('streams, killed in the middle', function () {
     await eventually('all is committed', async () => (await committed()) === READINGS + 2, 90_000);
     await end(child, 'SIGTERM');
 
-    const results = await gateway.read('downsampled');
-    const seen = results.map(({ value: { ep, windowStart, count, min, max, mean } }): [string, string] => [
-      `${ep}@${windowStart}`,
-      `${count} ${min} ${max} ${mean.toFixed(6)}`,
-    ]);
-    assert.equal(new Set(seen.map(([key]) => key)).size, seen.length, 'a window was written twice');
-    assert.deepEqual(new Map(seen.sort()), new Map([...expected(all)].sort()));
+    await assertWhole(all);
+  });
+
+  it('lets one that was frozen, and comes back in the middle, write nothing that its successor writes too', async () => {
+    gateway = await InputGateway.create(2);
+    const all = readings();
+    const half = READINGS / 2;
+    await gateway.write(all.slice(0, half), partitionOf);
+    frozen = start(gateway);
+    await eventually('it commits', async () => (await committed()) > 0, 60_000);
+    frozen.kill('SIGSTOP');
+    const before = await committed();
+    child = start(gateway);
+    await eventually(
+      'the other goes on',
+      async () => (await committed()) > before && (await committed()) >= half,
+      60_000,
+    );
+    frozen.kill('SIGCONT');
+    await gateway.write(all.slice(half), partitionOf);
+    const closing = { value: 0, atMs: T0 + 10 * READINGS * 25 };
+    await gateway.write(
+      [
+        { ep: 'ep0', ...closing },
+        { ep: 'ep1', ...closing },
+      ],
+      partitionOf,
+    );
+    await eventually('all is committed', async () => (await committed()) === READINGS + 2, 90_000);
+    await Promise.all([end(child, 'SIGTERM'), end(frozen, 'SIGTERM')]);
+    await assertWhole(all);
   });
 });
