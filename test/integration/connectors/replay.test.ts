@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ConsumedBatch, ConsumedRecord } from '../../../common/kafka/consumer.ts';
 import { readTopic } from '../../../common/kafka/read-topic.ts';
+import { untilDone } from '../../../common/lifecycle.ts';
 import { DeadLetters } from '../../../connectors/dead-letters.ts';
 import { type Letter, replay } from '../../../connectors/replay.ts';
 import { useStack } from '../../rig/rig.ts';
@@ -29,7 +30,9 @@ describe('replay of dead letters', function () {
       code: offset === 1 ? ('AVRO_FRAME' as const) : ('SINK_REFUSED' as const),
       message: 'no',
     }));
-    await deadLetters.bury({ topic, partition: 1 } as ConsumedBatch, poison, signal);
+    // As the runner does it: a topic that was made a moment ago may not be known yet.
+    const bury = () => deadLetters.bury({ topic, partition: 1 } as ConsumedBatch, poison, signal);
+    await untilDone('burying', { signal, log: quiet }, bury);
     await deadLetters.close();
     const run = async (o: { code?: string; dryRun?: boolean; limit?: number }) => {
       const letters: Letter[] = [];
