@@ -86,11 +86,13 @@ function requestOf(request: IncomingMessage): HealthRequest {
 }
 
 function exposeReadiness(metrics: Registry, notReady: ReadonlyMap<string, string>): void {
-  const gauge = new Gauge({
+  new Gauge({
     name: 'zeelos_ready',
     help: '1 while /readyz answers 200: the service does its work',
     registers: [metrics],
-    collect: () => gauge.set(notReady.size === 0 ? 1 : 0),
+    collect() {
+      this.set(notReady.size === 0 ? 1 : 0);
+    },
   });
 }
 

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLog } from '../common/log.ts';
 import { freePorts, SERVER_NAMES, startStack } from '../stack/stack.ts';
+import { provideJmxAgent } from './peers/jmx-agent.ts';
 import { provideKafkaRecords } from './peers/kafka-records.ts';
 import { provideLeshanClients, provideLeshanDevice, provideLibcoap, providePython } from './peers/peers.ts';
+import { providePrometheus } from './peers/prometheus.ts';
 
 /**
  * Fetches and builds the real servers and the foreign devices where they are missing, and sees each server answer once: tests then wait for
@@ -23,7 +25,7 @@ try {
   });
   try {
     const java = [provideLeshanDevice(), provideLeshanClients('v1'), provideLeshanClients('v2')];
-    const others = [provideKafkaRecords(), providePython(), provideLibcoap()];
+    const others = [provideKafkaRecords(), providePython(), provideLibcoap(), providePrometheus(), provideJmxAgent()];
     await Promise.all([...SERVER_NAMES.map((name) => stack.ready(name)), ...others, ...java]);
   } finally {
     await stack.stop();
