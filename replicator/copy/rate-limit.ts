@@ -76,15 +76,19 @@ export class RateLimit {
     this.#owedAtMs = now;
   }
 
-  /** Resolves when what was spent before is paid for and the rate is not 0, or when the signal is aborted; the caller then spends. */
-  async untilPaid(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+  /**
+   * Resolves when what was spent before is paid for and the rate is not 0, or when the signal is aborted; the caller then spends.
+   * @param mostMs it waits no longer: what goes then is paid for by what follows
+   */
+  async untilPaid(signal: AbortSignal, mostMs = Number.POSITIVE_INFINITY): Promise<void> {
+    const untilMs = this.#elapsed() + mostMs;
+    while (!signal.aborted && this.#elapsed() < untilMs) {
       const rate = this.bytesPerSecond;
       if (rate === undefined) return;
       if (rate > 0) this.#pay(rate);
       const waitMs = rate === 0 ? CLOSED_PAUSE_MS : (this.#owed / rate) * 1_000;
       if (waitMs <= 0) return;
-      await sleep(Math.min(waitMs, CLOSED_PAUSE_MS), signal);
+      await sleep(Math.min(waitMs, CLOSED_PAUSE_MS, Math.max(0, untilMs - this.#elapsed())), signal);
     }
   }
 }

@@ -66,6 +66,9 @@ const GIVE_UP_MS = 2_000;
 /** How long bulk waits for what is urgent before each of its requests. */
 const YIELD_MS = 50;
 
+/** What was begun is finished, whatever the rate: the target ends a transaction that is open for a minute. */
+const OPEN_MS = 20_000;
+
 const LARGE_BYTES = 64 * 1024;
 
 /** Before a lane whose partitions all rest looks at them again. */
@@ -89,6 +92,8 @@ export class Session {
   #held: Group = NOTHING;
   #bytes = 0;
   #sinceMs = 0;
+  /** What has been sent of the transaction waits no longer for the rest of it; infinity while nothing was sent. */
+  #openUntilMs = Number.POSITIVE_INFINITY;
   #relaying: Promise<unknown> = Promise.resolve();
   #fail!: (error: unknown) => void;
   readonly #stopped: Promise<void>;
@@ -235,10 +240,11 @@ export class Session {
     const bytes = bytesOf(held.batches);
     if (this.#o.isBulk) {
       await this.#o.precedence.clear(YIELD_MS);
-      await this.#o.limit?.untilPaid(this.#signal);
+      await this.#o.limit?.untilPaid(this.#signal, this.#openUntilMs - performance.now());
     }
     await this.#inFlight.room();
     if (this.#signal.aborted) return;
+    if (this.#openUntilMs === Number.POSITIVE_INFINITY) this.#openUntilMs = performance.now() + OPEN_MS;
     this.#o.limit?.spend(bytes);
     this.#inFlight.take(bytes);
     this.#track(this.#o.producer.produce(held.batches), held, bytes);
@@ -316,6 +322,7 @@ export class Session {
     this.#events.splice(0, events.length - fromState);
     state.events.splice(0, fromState);
     this.#bytes = 0;
+    this.#openUntilMs = Number.POSITIVE_INFINITY;
     this.#sinceMs = performance.now();
     this.#onCommitted(events, (performance.now() - startedMs) / 1_000);
   }

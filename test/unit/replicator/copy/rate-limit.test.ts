@@ -90,6 +90,13 @@ describe('replicator/copy/rate-limit', () => {
     assert.equal(await isPaid(limit), true);
   });
 
+  it('waits no longer than it is told to', async () => {
+    const { limit } = limitOf(0);
+    await limit.untilPaid(new AbortController().signal, 0);
+    await limit.untilPaid(new AbortController().signal, -5);
+    assert.equal(await isPaid(limit), false);
+  });
+
   it('forgets debts when it is set, and what it is set to holds outside the windows', async () => {
     const { limit } = limitOf(1, [{ fromMinute: 0, toMinute: 1, bytesPerSecond: 3 }]);
     limit.spend(1e9);
