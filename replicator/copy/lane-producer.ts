@@ -174,7 +174,25 @@ export class LaneProducer {
     readdress(bytes, 0, { ...this.#ids!, baseSequence, transactional: this.#o.transactionalId !== undefined });
   }
 
-  async #addPartitions(batches: readonly BatchToSend[]): Promise<void> {
+  /**
+   * Ends for these partitions whatever is open in them under our producer id, without writing to them. In the protocol of before
+   * KIP-890, which names partitions for themselves; the producer id is taken anew afterwards. Before the first `produce` only.
+   */
+  async settle(
+    partitions: readonly { readonly topic: string; readonly partition: number }[],
+    committed: boolean,
+  ): Promise<void> {
+    const { transactionalId } = this.#o;
+    if (transactionalId === undefined) return;
+    await this.#addPartitions(partitions);
+    const request = { transactionalId, ...this.#ids!, committed };
+    const { errorCode } = await this.#coordinator!.request(END_TXN, request, { maxVersion: 4 });
+    if (errorCode !== 0) throw brokerError(errorCode, `ending a transaction of ${transactionalId}`);
+    this.#inTransaction.clear();
+    this.#ids = await this.#initProducerId(this.#coordinator!);
+  }
+
+  async #addPartitions(batches: readonly { readonly topic: string; readonly partition: number }[]): Promise<void> {
     const added = new Map<string, number[]>();
     for (const { topic, partition } of batches) {
       const name = `${topic}/${partition}`;

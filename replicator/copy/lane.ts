@@ -6,6 +6,7 @@ import { eventsTopicOf, transactionalIdOf } from '../lanes.ts';
 import type { Cluster } from '../wire/cluster.ts';
 import type { FramePool } from '../wire/frame-pool.ts';
 import type { GapEvent } from './gap-events.ts';
+import { settleHanging } from './hanging-transactions.ts';
 import { LaneProducer } from './lane-producer.ts';
 import type { LaneFailure, LaneState } from './lane-state.ts';
 import { type GapPolicy, PartitionTroubles } from './partition-troubles.ts';
@@ -53,6 +54,8 @@ export interface LaneOptions {
 
 const FETCH_BYTES = 4 * 2 ** 20;
 const PARTITION_BYTES = 2 ** 20;
+const LEAST_FETCH_BYTES = 64 * 2 ** 10;
+const ROUND_SECONDS = 10;
 /** Bulk is gathered so long, so that a trickle does not become a transaction per record. */
 const GATHER_MS = 100;
 const FIRST_PAUSE_MS = 100;
@@ -144,6 +147,11 @@ export class Lane {
     this.topics = topics;
     await this.#producer.open(topics.target);
     const { name } = state.plan;
+    if (settings.delivery === 'exactly-once')
+      await settleHanging({
+        ...{ target, producer: this.#producer, positionLog: this.#positionLog, topics: topics.target, purpose: name },
+        ...{ copied: state.plan.topics.map(({ topic }) => topic), signal: this.#o.signal, log },
+      });
     const info = topics.target.get(this.#positionLog.topic)!;
     const positions = await this.#positionLog.load(target, info, name);
     positions.clusterId = clusterId;
@@ -154,7 +162,13 @@ export class Lane {
     const isBulk = name === 'up-bulk';
     const reader = new SourceReader({
       ...{ cluster: source, purpose: name, partitions, gatherMs: isBulk ? GATHER_MS : 0 },
-      ...{ fetchBytes: Math.min(FETCH_BYTES, settings.budgetBytes / 4), partitionBytes: PARTITION_BYTES },
+      partitionBytes: PARTITION_BYTES,
+      // What is fetched at once is written in one transaction, which must not be open for long at a low rate.
+      get fetchBytes() {
+        const rate = limit?.bytesPerSecond ?? Number.POSITIVE_INFINITY;
+        const bytes = Math.max(LEAST_FETCH_BYTES, rate * ROUND_SECONDS);
+        return Math.min(FETCH_BYTES, settings.budgetBytes / 4, bytes);
+      },
     });
     const session = new Session({
       ...{ state, reader, relay: this.#relay, producer: this.#producer, positionLog: this.#positionLog },

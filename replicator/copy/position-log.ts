@@ -52,15 +52,31 @@ export class PositionLog {
     const range = (await offsetRanges(target, [place], purpose)).get(`${this.topic}/${this.#partition}`)!;
     for (let look = FIRST_LOOK; ; look *= 16) {
       const from = Math.max(range.first, range.next - look);
-      const value = await this.#lastValue(target, info, leader, from, range.next, purpose);
+      const { value } = await this.#last(target, info, leader, from, range.next, purpose);
       if (value !== undefined) return LanePositions.decode(value);
       if (from === range.first) return new LanePositions('');
     }
   }
 
-  async #lastValue(target: Cluster, { id }: TopicInfo, leader: number, from: number, end: number, purpose: string) {
+  /** The lane's partition among the topics of the target. */
+  placeIn(topics: ReadonlyMap<string, TopicInfo>): { topic: string; partition: number; leader: number } {
+    const partition = this.#partition;
+    return { topic: this.topic, partition, leader: topics.get(this.topic)?.partitions[partition]?.leader ?? -1 };
+  }
+
+  /** Whether the transaction that wrote the newest positions was committed. None of them may be open. */
+  async isLastCommitted(target: Cluster, topics: ReadonlyMap<string, TopicInfo>, purpose: string): Promise<boolean> {
+    const place = this.placeIn(topics);
+    const range = (await offsetRanges(target, [place], purpose)).get(`${this.topic}/${this.#partition}`)!;
+    const from = Math.max(range.first, range.next - FIRST_LOOK);
+    const last = await this.#last(target, topics.get(this.topic)!, place.leader, from, range.next, purpose);
+    return last.isCommitted;
+  }
+
+  async #last(target: Cluster, { id }: TopicInfo, leader: number, from: number, end: number, purpose: string) {
     const connection = await target.connection(leader, purpose);
-    let last: Buffer | undefined;
+    let value: Buffer | undefined;
+    let isCommitted = false;
     for (let offset = from; offset < end; ) {
       const asked = { partition: this.#partition, currentLeaderEpoch: -1, fetchOffset: offset, lastFetchedEpoch: -1 };
       const response = await connection.request(FETCH, {
@@ -71,35 +87,40 @@ export class PositionLog {
       const errorCode = response.errorCode || answer?.errorCode || 0;
       if (errorCode !== 0) throw brokerError(errorCode, `reading ${this.topic}`);
       const seen = lastIn(answer!.records, answer!.aborted, offset);
-      last = seen.value ?? last;
+      value = seen.value ?? value;
+      isCommitted = seen.isCommitted ?? isCommitted;
       // Compaction may leave nothing up to the end.
       if (seen.next === offset) break;
       offset = seen.next;
     }
-    return last;
+    return { value, isCommitted };
   }
 }
 
+/** The newest committed value, and whether the newest of all is. */
 function lastIn(
   bytes: Buffer,
   list: Parameters<AbortedTransactions['reset']>[0],
   from: number,
-): { value: Buffer | undefined; next: number } {
+): { value: Buffer | undefined; isCommitted: boolean | undefined; next: number } {
   const cursor = new BatchCursor();
   const records = new RecordCursor();
   const aborted = new AbortedTransactions();
   cursor.reset(bytes);
   aborted.reset(list);
   let value: Buffer | undefined;
+  let isCommitted: boolean | undefined;
   let next = from;
   while (cursor.next()) {
     const isAborted = aborted.isAborted(cursor);
     next = cursor.lastOffset + 1;
-    if (isAborted || cursor.isControl) continue;
+    if (cursor.isControl) continue;
+    isCommitted = !isAborted;
+    if (isAborted) continue;
     records.reset(bytes, cursor.recordsStart, cursor.end, cursor.recordCount);
     while (records.next())
       if (records.valueLength >= 0)
         value = bytes.subarray(records.valueStart, records.valueStart + records.valueLength);
   }
-  return { value, next };
+  return { value, isCommitted, next };
 }

@@ -3,6 +3,7 @@ import { BROKER_ERROR, brokerError } from '../wire/broker-errors.ts';
 import type { Cluster } from '../wire/cluster.ts';
 import type { BrokerConnection } from '../wire/connection.ts';
 import { FETCH, type FetchedPartition } from '../wire/requests/fetch.ts';
+import type { Isolation } from '../wire/requests/isolation.ts';
 import { EARLIEST, LATEST, LIST_OFFSETS } from '../wire/requests/list-offsets.ts';
 import type { SourcePartition } from './source-partition.ts';
 
@@ -142,7 +143,7 @@ export class SourceReader {
 
 export interface OffsetRange {
   readonly first: number;
-  /** Behind the last record that readers of committed records see. */
+  /** Behind the last record that readers of this isolation see. */
   readonly next: number;
 }
 
@@ -151,6 +152,7 @@ export async function offsetRanges(
   cluster: Cluster,
   partitions: readonly { readonly topic: string; readonly partition: number; readonly leader: number }[],
   purpose = 'admin',
+  isolation: Isolation = 'read_committed',
 ): Promise<ReadonlyMap<string, OffsetRange>> {
   const ranges = new Map<string, { first: number; next: number }>();
   for (const node of new Set(partitions.map(({ leader }) => leader))) {
@@ -159,7 +161,7 @@ export async function offsetRanges(
     const here = partitions.filter(({ leader }) => leader === node);
     for (const timestamp of [EARLIEST, LATEST]) {
       const topics = here.map(({ topic, partition }) => ({ topic, partitions: [{ partition, timestamp }] }));
-      for (const found of await connection.request(LIST_OFFSETS, { isolation: 'read_committed', topics })) {
+      for (const found of await connection.request(LIST_OFFSETS, { isolation, topics })) {
         const { topic, partition, errorCode, offset } = found;
         if (errorCode !== 0) throw brokerError(errorCode, `asking for the offsets of ${topic}/${partition}`);
         const range = ranges.get(`${topic}/${partition}`) ?? { first: 0, next: 0 };
