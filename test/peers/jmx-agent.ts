@@ -18,7 +18,7 @@ export async function provideJmxAgent(): Promise<string> {
 
 /** Has a running JVM show its numbers on a port of loopback, as -javaagent does from its start. @param config file of the agent's rules */
 export async function attachJmxAgent(pid: number, port: number, config: string): Promise<void> {
-  const agent = `${await provideJmxAgent()}=127.0.0.1:${port}:${config}`;
-  const { failed, output } = await runTool('jcmd', [String(pid), 'JVMTI.agent_load', agent], JAVA_PACKAGES);
+  const load = [String(pid), 'JVMTI.agent_load', await provideJmxAgent(), `127.0.0.1:${port}:${config}`];
+  const { failed, output } = await runTool('jcmd', load, JAVA_PACKAGES);
   if (failed || !/return code: 0/.test(output)) throw new AssertionError({ message: output });
 }
