@@ -1,5 +1,5 @@
 import { connectKafka, type KafkaCluster } from '../common/kafka/client.ts';
-import { offsetRanges } from '../common/kafka/topics.ts';
+import { offsetRanges, partitionCounts } from '../common/kafka/topics.ts';
 import type { Log } from '../common/log.ts';
 import { planLanes, type Side } from '../replicator/lanes.ts';
 import type { SystemAddresses } from './running-system.ts';
@@ -28,11 +28,16 @@ export async function topicStates(
   };
   const lags = await lagByTopic(`http://127.0.0.1:${health.replicator}/metrics`, gatewayId, timeoutMs);
   const sources = sourcesOf(gatewayId, [...lags.keys()]);
-  const rows = [...sources].map(async ([topic, source]) => {
-    const state = { source, offsets: await offsetsHeld(clusters[source], topic), waiting: lags.get(topic) ?? null };
-    return [topic, state] as const;
+  const on = (side: Side) => [...sources].flatMap(([topic, source]) => (source === side ? [topic] : []));
+  const [edge, cloud] = await Promise.all([
+    offsetsHeld(clusters.edge, on('edge')),
+    offsetsHeld(clusters.cloud, on('cloud')),
+  ]);
+  const held = { edge, cloud };
+  const rows = [...sources].map(([topic, source]) => {
+    return [topic, { source, offsets: held[source].get(topic) ?? null, waiting: lags.get(topic) ?? null }] as const;
   });
-  return Object.fromEntries(await Promise.all(rows));
+  return Object.fromEntries(rows);
 }
 
 /** Topics with the side that each is copied from. Those that the table does not know go up. */
@@ -45,13 +50,18 @@ function sourcesOf(gatewayId: string, copied: readonly string[]): ReadonlyMap<st
   return new Map(lanes.flatMap(({ source, topics }) => topics.map(({ topic }) => [topic, source] as const)));
 }
 
-async function offsetsHeld(kafka: KafkaCluster, topic: string): Promise<number | null> {
+/** By topic; those that are not there are left out unasked, since kafkajs would ask for them again and again. */
+async function offsetsHeld(kafka: KafkaCluster, topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const held = new Map<string, number>();
   try {
-    const ranges = await offsetRanges(kafka, topic);
-    return Number(ranges.reduce((sum, { first, next }) => sum + (next - first), 0n));
+    const present = [...(await partitionCounts(kafka, topics)).keys()];
+    const ranges = await Promise.all(present.map((topic) => offsetRanges(kafka, topic)));
+    for (const [at, topic] of present.entries())
+      held.set(topic, Number(ranges[at]!.reduce((sum, { first, next }) => sum + (next - first), 0n)));
   } catch {
-    return null;
+    held.clear();
   }
+  return held;
 }
 
 const LAG = /^zeelos_replicator_lag_records\{([^}]*)\} (\d+)/gm;

@@ -113,7 +113,7 @@ describe('zeelos status', () => {
         const waiting = [topic('observations'), topic('requests'), alarms].map((name) => now.topics[name]?.waiting);
         return waiting.every((records) => records === 0) && now.services.replicator === 'ready' && now;
       },
-      60_000,
+      90_000,
     );
     assert.deepEqual(found.topics[topic('observations')], { source: 'edge', offsets: 5, waiting: 0 });
     assert.deepEqual(found.topics[topic('requests')], { source: 'cloud', offsets: 2, waiting: 0 });
@@ -134,7 +134,7 @@ describe('zeelos status', () => {
           const now = await printed();
           return now.topics[topic('observations')]?.waiting === 4 && now;
         },
-        60_000,
+        90_000,
       );
       assert.deepEqual(topics[topic('observations')], { source: 'edge', offsets: 9, waiting: 4 });
       assert.equal(topics[topic('requests')]?.offsets, null);
@@ -145,7 +145,7 @@ describe('zeelos status', () => {
     await eventually(
       'all is copied',
       async () => (await printed()).topics[topic('observations')]?.waiting === 0,
-      60_000,
+      90_000,
     );
-  }).timeout(240_000);
+  }).timeout(300_000);
 });
