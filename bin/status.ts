@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { messageOf, PlatformError } from '../common/errors.ts';
 import type { SettingsOf } from '../common/settings.ts';
 import { type CommandContext, EXIT, type ExitCode } from './command.ts';
+import { laneStates } from './lane-states.ts';
 import { printable } from './printable.ts';
 import { readAddresses, type SystemAddresses } from './running-system.ts';
 import type { STATUS_SETTINGS } from './status-settings.ts';
@@ -15,6 +16,8 @@ const LINE_CHARACTERS = 160;
 
 interface Status {
   readonly services: Readonly<Record<string, string>>;
+  /** Of the replicator. */
+  readonly lanes: Readonly<Record<string, string>> | string;
   readonly topics: Readonly<Record<string, TopicState>>;
   readonly influx: readonly string[] | string;
   readonly graph: Readonly<Record<string, number>> | string;
@@ -25,13 +28,14 @@ export async function status(settings: SettingsOf<typeof STATUS_SETTINGS>, { log
   const addresses = readAddresses(settings.dataDir);
   if (addresses === undefined)
     throw new PlatformError('CONFIG_INVALID', `no \`zeelos up\` ever ran with the data folder ${settings.dataDir}`);
-  const [services, topics, influx, graph] = await Promise.all([
+  const [services, lanes, topics, influx, graph] = await Promise.all([
     serviceStates(addresses),
+    orReason(laneStates(addresses, TIMEOUT_MS)),
     topicStates(addresses, { log, timeoutMs: TIMEOUT_MS }),
     orReason(newestValues(addresses, join(settings.dataDir, 'secrets', 'influxdb-token'))),
     orReason(graphCounts(addresses, join(settings.dataDir, 'secrets', 'orientdb-password'))),
   ]);
-  const found: Status = { services, topics, influx, graph };
+  const found: Status = { services, lanes, topics, influx, graph };
   process.stdout.write(settings.json ? `${JSON.stringify(found)}\n` : asText(found));
   return Object.values(services).includes('ready') ? EXIT.ok : EXIT.failed;
 }
@@ -116,7 +120,7 @@ function topicText({ source, offsets, waiting }: TopicState): string {
   return `${source.padEnd('cloud'.length)}  ${String(offsets ?? '–').padStart(9)}  ${waiting ?? '–'} to copy`;
 }
 
-function asText({ services, topics, influx, graph }: Status): string {
+function asText({ services, lanes, topics, influx, graph }: Status): string {
   const width = Math.max(
     ...Object.keys(topics).map((name) => name.length),
     ...Object.keys(services).map((name) => name.length),
@@ -124,6 +128,10 @@ function asText({ services, topics, influx, graph }: Status): string {
   const lines = [
     'Services',
     ...Object.entries(services).map(([name, state]) => `  ${name.padEnd(width)}  ${state}`),
+    '\nLanes of the replicator',
+    ...(typeof lanes === 'string' ? [['', lanes] as const] : Object.entries(lanes)).map(
+      ([name, state]) => `  ${name.padEnd(width)}  ${printable(state, LINE_CHARACTERS)}`,
+    ),
     '\nTopics: offsets at the side that writes them, and how many of these are not copied yet',
     ...Object.entries(topics).map(([name, state]) => `  ${name.padEnd(width)}  ${topicText(state)}`),
     '\nNewest values in InfluxDB',
