@@ -180,12 +180,12 @@ export const ERROR_CODES = {
     retriable: false,
     meaning: 'an HTTP request has no valid token, or comes from a foreign web page',
     remedy:
-      'send `Authorization: Bearer` with the token of --rest-token-file; without one use the loopback address as it is',
+      'send `Authorization: Bearer` with the token of --rest-token-file, on a health port of --health-token-file; without one use the loopback address as it is',
   },
   HTTP_REQUEST: {
     retriable: false,
     meaning: 'an HTTP request cannot be understood, or what it names does not exist',
-    remedy: 'compare with /api/v1/openapi.json and docs/rest.md',
+    remedy: 'compare with /api/v1/openapi.json and docs/rest.md; for /flows with docs/commands/replicator.md',
   },
 
   // LwM2M
