@@ -102,7 +102,7 @@ export const kafka = board({
       }),
       graph({
         title: 'Memory of the JVM',
-        about: 'Heap in use.',
+        about: 'Heap in use. A broker that is near its limit all the time collects garbage instead of working.',
         unit: units.BytesIEC,
         series: { '{{instance}}': now('jvm_memory_bytes_used', { by: ['instance'], where: `${BROKER}, area="heap"` }) },
       }),

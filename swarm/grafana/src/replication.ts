@@ -49,7 +49,7 @@ export const replication = board({
         about: 'Partitions that wait because something must be mended first: the log of the replicator says what.',
         unit: units.Short,
         limits: { doubtful: 1, bad: 1.5 },
-        series: { partitions: now('zeelos_replicator_stopped_partitions', all) },
+        series: { partitions: orZero(now('zeelos_replicator_stopped_partitions', all), WAITING, all) },
       }),
       stat({
         title: 'Records missing in the copy',

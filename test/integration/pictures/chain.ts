@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { requestFromWords } from '../../../bin/build-request.ts';
+import { KafkaBatchSender } from '../../../common/kafka/batch-sender.ts';
+import { connectKafka } from '../../../common/kafka/client.ts';
+import { CommittingProducer, type OutgoingRecord } from '../../../common/kafka/committing-producer.ts';
+import { createLog } from '../../../common/log.ts';
+import { encoderFor } from '../../../common/records.ts';
+import { registerSchemas } from '../../../common/schema-registry.ts';
+import { TOPICS } from '../../../schemas/topics.ts';
+import type { Stack } from '../../../stack/stack.ts';
+import { attachJmxAgent } from '../../peers/jmx-agent.ts';
+import type { Peer } from '../../peers/peer-process.ts';
+import { providePrometheus, startNodeExporter, startPrometheus } from '../../peers/prometheus.ts';
+import { eventually } from '../../rig/eventually.ts';
+import { useStack } from '../../rig/rig.ts';
+import { observation } from '../connectors/influx-records.ts';
+import { InfluxReader, PrometheusReader } from './readers.ts';
+import { ports, Service } from './service.ts';
+
+const ROOT = join(import.meta.dirname, '../../..');
+const PROMETHEUS_FILES = join(ROOT, 'swarm/prometheus');
+const JMX_RULES = join(PROMETHEUS_FILES, 'kafka-jmx.yml');
+const quiet = createLog('pictures', 'silent');
+
+/** A gateway with devices, its way to the cloud, the store there, and a Prometheus that reads all of them: what the dashboards look at. */
+export class Chain {
+  readonly gatewayId = `pic${process.pid}`;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'zeelos-pictures-'));
+  readonly #services: Service[] = [];
+  readonly #peers: Peer[] = [];
+  /** Groups of targets for Prometheus. */
+  readonly #targets: { targets: string[]; labels: Record<string, string> }[] = [];
+  readonly #stack: Stack;
+  influx!: InfluxReader;
+  prometheus!: PrometheusReader;
+
+  private constructor(stack: Stack) {
+    this.#stack = stack;
+  }
+
+  static async start(): Promise<Chain> {
+    const chain = new Chain(await useStack('kafka-edge', 'kafka-cloud', 'registry', 'influxdb'));
+    try {
+      await chain.#start();
+      return chain;
+    } catch (error) {
+      await chain.stop();
+      throw error;
+    }
+  }
+
+  /** Where each target shows its metrics. */
+  get metricsUrls(): readonly string[] {
+    return this.#targets.flatMap(({ targets }) => targets.map((target) => `http://${target}/metrics`));
+  }
+
+  async #start(): Promise<void> {
+    const [coap, modbus, ...free] = await ports(16);
+    const { kafkaEdge, kafkaCloud, registry, influxdb } = this.#stack.ports;
+    const { influx } = this.#stack.credentials;
+    const [edge, cloud] = [`127.0.0.1:${kafkaEdge}`, `127.0.0.1:${kafkaCloud}`];
+    const registryUrl = `http://127.0.0.1:${registry}/apis/ccompat/v7`;
+    const influxUrl = `http://127.0.0.1:${influxdb}`;
+    const gateway = this.gatewayId;
+    const service = (words: string[], flags: Record<string, string | number>, at?: string) => {
+      const started = new Service(words, free.pop()!, flags);
+      this.#services.push(started);
+      this.#watch(started.job, started.healthPort, at);
+      return started;
+    };
+    const snapshotFile = join(this.#folder, 'schemas.json');
+    const observed = ['/3303/*/5700', '/3/0/13', '/26241/0/26253', '/3/0/14'].join(',');
+    const server = service(
+      ['lwm2m-server'],
+      {
+        ...{ 'gateway-id': gateway, 'kafka-brokers': edge, 'registry-url': registryUrl, 'snapshot-file': snapshotFile },
+        ...{ 'coap-port': coap!, rest: 'no', observe: observed },
+      },
+      gateway,
+    );
+    service(['simulate-modbus'], { 'modbus-port': modbus!, 'interval-ms': 200 }, gateway);
+    service(
+      ['modbus'],
+      { 'mapping-file': this.#modbusMapping(modbus!), 'server-uri': `coap://127.0.0.1:${coap}` },
+      gateway,
+    );
+    const agents = this.#attachAgents([free.pop()!, free.pop()!]);
+    await server.ready();
+    await this.#minuteBefore({ edge, registryUrl });
+    const replicator = service(
+      ['replicator'],
+      { 'gateway-id': gateway, 'edge-brokers': edge, 'cloud-brokers': cloud },
+      gateway,
+    );
+    service(
+      ['simulate'],
+      { 'server-uri': `coap://127.0.0.1:${coap}`, count: 3, prefix: 'pic-', 'interval-ms': 200 },
+      gateway,
+    );
+    const analysis = { 'gateway-id': gateway, 'kafka-brokers': edge, 'registry-url': registryUrl };
+    for (const name of ['counts', 'maxper30sec'])
+      service(['stream', name], { ...analysis, 'snapshot-file': snapshotFile, 'grace-seconds': 0 }, gateway);
+    const connectorAt = { 'kafka-brokers': cloud, 'registry-url': registryUrl };
+    const connector = service(['connector-influxdb'], {
+      ...{ ...connectorAt, 'gateway-ids': gateway, 'group-id': `influx-${gateway}`, 'topic-check-seconds': 1 },
+      ...{ 'influx-url': influxUrl, 'influx-token-file': influx.tokenFile },
+    });
+    await replicator.ready();
+    await connector.ready();
+    this.influx = await InfluxReader.open(influxUrl, influx);
+    service(['connect'], {
+      ...{ ...connectorAt, 'group-id': `connect-${gateway}`, 'rest-port': free.pop()! },
+      'connectors-folder': this.#connectors(influxUrl, influx.tokenFile),
+    });
+    await agents;
+    await this.#startPrometheus([free.pop()!, free.pop()!]);
+    // A rate sees only what changes between two readings.
+    const read = 'lwm2m_commands_received_total';
+    await eventually('the first reading', async () => (await this.prometheus.series(read, 'instant')).length > 0);
+    await this.#command({ cloud, registryUrl });
+    for (const one of this.#services) await one.ready();
+    await eventually('a reply is stored', async () => (await this.influx.rows(STORED_REPLIES)).length >= 4, 60_000);
+  }
+
+  #modbusMapping(port: number): string {
+    const mapping = JSON.parse(readFileSync(join(ROOT, 'adapters/modbus/demo-mapping.json'), 'utf8'));
+    mapping.connection.port = port;
+    for (const unit of mapping.units) unit.pollMs = 300;
+    const file = join(this.#folder, 'modbus.json');
+    writeFileSync(file, JSON.stringify(mapping));
+    return file;
+  }
+
+  /** One connector in the worker: what was stored, back to Kafka. */
+  #connectors(influxUrl: string, tokenFile: string): string {
+    const folder = join(this.#folder, 'connectors');
+    mkdirSync(folder);
+    const config = {
+      'connector.class': 'InfluxSourceConnector',
+      topic: `rows.${this.gatewayId}`,
+      'connect.influx.url': influxUrl,
+      'connect.influx.token': readFileSync(tokenFile, 'utf8').trim(),
+      'connect.influx.start': new Date(Date.now() - 60_000).toISOString(),
+      'connect.influx.key': 'ep',
+      'connect.influx.delay.ms': '0',
+      'connect.influx.query': `from(bucket: "zeelosdb") |> range(start: v.timeRangeStart, stop: v.timeRangeStop)
+        |> filter(fn: (r) => r._measurement == "resources" and r.serverId == "${this.gatewayId}" and r._field == "value")`,
+    };
+    writeFileSync(join(folder, 'rows.json'), JSON.stringify({ name: `rows-${this.gatewayId}`, config }));
+    return folder;
+  }
+
+  async #attachAgents(agentPorts: readonly number[]): Promise<void> {
+    const brokers = [
+      ['kafka-edge', { gateway: this.gatewayId }],
+      ['kafka-cloud', {}],
+    ] as const;
+    for (const [index, [server, labels]] of brokers.entries()) {
+      const port = agentPorts[index]!;
+      await attachJmxAgent(this.#stack.pid(server)!, port, JMX_RULES);
+      this.#targets.push({ targets: [`127.0.0.1:${port}`], labels: { job: 'kafka', ...labels } });
+    }
+  }
+
+  async #startPrometheus([nodePort, port]: readonly [number, number]): Promise<void> {
+    const programs = await providePrometheus();
+    this.#peers.push(await startNodeExporter(programs, nodePort));
+    this.#watch('node', nodePort);
+    // The project's own files; only the pace is that of a test, and the targets are those of this one.
+    const folder = join(this.#folder, 'prometheus');
+    cpSync(PROMETHEUS_FILES, folder, { recursive: true, filter: (file) => !file.endsWith('local.json') });
+    const config = join(folder, 'prometheus.yml');
+    const text = readFileSync(config, 'utf8');
+    const quick = text.replaceAll('15s', '1s').replaceAll('10s', '1s');
+    assert.notEqual(quick, text);
+    writeFileSync(config, quick);
+    writeFileSync(join(folder, 'targets', 'test.json'), JSON.stringify(this.#targets));
+    this.#peers.push(await startPrometheus(programs, { config, dataDir: join(this.#folder, 'tsdb'), port }));
+    this.prometheus = new PrometheusReader(`http://127.0.0.1:${port}`);
+  }
+
+  #watch(job: string, port: number, gateway?: string): void {
+    this.#targets.push({ targets: [`127.0.0.1:${port}`], labels: { job, ...(gateway !== undefined && { gateway }) } });
+  }
+
+  /** One value of some time ago: with the next one its minute is over, and the analysis counts can tell of it. */
+  async #minuteBefore(at: { readonly edge: string; readonly registryUrl: string }): Promise<void> {
+    const topic = TOPICS.observations.nameFor(this.gatewayId);
+    const snapshot = await registerSchemas(this.gatewayId, at.registryUrl);
+    const key = encoderFor(snapshot, `${topic}-key`, 'io.zeelos.leshan.avro.AvroKey').encode({ ep: 'pic-1' });
+    const earlier = observation(this.gatewayId, 'pic-1', { timestamp: Date.now() - 120_000 });
+    const value = encoderFor(snapshot, `${topic}-value`, TOPICS.observations.value).encode(earlier);
+    await this.#produce(at.edge, { topic, key, value });
+  }
+
+  async #produce(broker: string, ...records: readonly OutgoingRecord[]): Promise<void> {
+    const kafka = connectKafka({ brokers: [broker], clientId: 'pictures' }, quiet);
+    const producer = new CommittingProducer(new KafkaBatchSender(kafka, quiet), quiet);
+    await producer.commit(...records);
+    await producer.close();
+  }
+
+  /** Commands of several kinds from the cloud, one of them for a device that is not there, and a record that nobody can read. */
+  async #command(at: { readonly cloud: string; readonly registryUrl: string }): Promise<void> {
+    const topic = TOPICS.requests.nameFor(this.gatewayId);
+    const snapshot = await registerSchemas(this.gatewayId, at.registryUrl);
+    const encoder = encoderFor(snapshot, `${topic}-value`, TOPICS.requests.value);
+    const words = [
+      ['pic-1', 'read', '/3/0/0'],
+      ['pic-1', 'read', '/3303/0/5700'],
+      ['pic-1', 'write', '/3/0/14', '+02'],
+      ['pic-2', 'execute', '/3303/0/5605'],
+      ['pic-2', 'discover', '/3303'],
+      ['modbus-meter', 'read', '/26241/0/26253'],
+      ['nobody', 'read', '/3/0/0'],
+    ];
+    const options = { format: 'AUTO', mode: 'REPLACE', type: undefined, ticket: undefined } as const;
+    const requests = words.map((one) => requestFromWords([this.gatewayId, ...one], options));
+    const garbage = Buffer.from('this is no record');
+    await this.#produce(
+      at.cloud,
+      ...requests.map((request) => ({ topic, key: null, value: encoder.encode(request) })),
+      { topic: TOPICS.observations.nameFor(this.gatewayId), key: null, value: garbage },
+    );
+  }
+
+  async stop(): Promise<void> {
+    for (const peer of [...this.#peers].reverse()) await peer.stop();
+    await Promise.all([...this.#services].reverse().map((service) => service.stop()));
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+const STORED_REPLIES = `from(bucket: v.defaultBucket) |> range(start: v.timeRangeStart, stop: v.timeRangeStop)
+  |> filter(fn: (r) => r._measurement == "resources" and r._field == "code" and r.kind != "observe") |> group()`;
