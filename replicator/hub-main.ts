@@ -32,7 +32,6 @@ export async function runHub({ settings, health, metrics, signal, log, onOpen }:
   const first = readGateways(file, settings);
   const hub = new Hub({ metrics, log, memory: new FramePool({ limitBytes: MEMORY_BYTES }) });
   const isValid = showHub(hub, health.metrics);
-  onOpen(hub);
   const read = () => {
     try {
       hub.apply(readGateways(file, settings));
@@ -47,6 +46,7 @@ export async function runHub({ settings, health, metrics, signal, log, onOpen }:
   };
   try {
     hub.apply(first);
+    onOpen(hub);
     log.info({ gateways: first.length, healthPort: health.port }, 'replicator hub started');
     await watchGateways(file, read, signal);
   } finally {

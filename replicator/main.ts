@@ -27,13 +27,17 @@ export async function main(settings: ReplicatorSettings, { signal, log }: Servic
     closers.add('health', () => health.close());
     const metrics = createLaneMetrics(health.metrics);
     const shown = AbortSignal.any([signal, ending.signal]);
-    const showing = showReadiness(() => flows.gateways, health, { signal: shown, isHub });
-    closers.add('readiness', () => showing);
+    // Only now, and in the same turn as the port: nobody may be told that it is ready while there is nothing to ask.
+    const show = (source: FlowsSource) => {
+      flows = source;
+      const showing = showReadiness(() => flows.gateways, health, { signal: shown, isHub });
+      closers.add('readiness', () => showing);
+    };
     if (config === undefined) {
-      await runHub({ settings, health, metrics, signal, log, onOpen: (hub) => (flows = hub) });
+      await runHub({ settings, health, metrics, signal, log, onOpen: show });
     } else {
       const gateway = new Gateway(config, { metrics, log });
-      flows = { gateways: [gateway] };
+      show({ gateways: [gateway] });
       log.info({ gatewayId: gateway.gatewayId, healthPort: health.port }, 'replicator started');
       await gateway.run(signal);
     }
