@@ -12,7 +12,7 @@ const MACHINE = 'job="node"';
 const machine = { by: ['instance'], where: MACHINE };
 const wire = { by: ['instance'], where: `${MACHINE}, device!="lo"` };
 /** Without what is not a disk. */
-const DISK = `${MACHINE}, fstype!~"tmpfs|ramfs|squashfs|overlay|fuse.*|proc|sysfs"`;
+const DISK = `${MACHINE}, fstype!~"tmpfs|ramfs|squashfs|fuse.*"`;
 
 export const hosts = board({
   uid: 'zeelos-hosts',

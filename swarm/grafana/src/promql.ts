@@ -54,10 +54,10 @@ export function timeIn(metric: HistogramMetric, { by = [], where = '' }: Selecti
 /**
  * A counter with labels has no series before its first event. Where the service is there and has counted nothing this is 0; where the
  * service is not there it stays empty.
- * @param present a metric that the service always has, with the labels of `by`
+ * @param present a metric that the service always has, with the labels of `by`; where the query keeps more, they are empty at a 0
  */
 export function orZero(query: string, present: Metric, { by = [], where = '' }: Selection = {}): string {
-  return `${query} or 0 * max${keeping(by)} (${present}{${where}})`;
+  return `${query} or on (${by.join(', ')}) 0 * max${keeping(by)} (${present}{${where}})`;
 }
 
 function keeping(labels: readonly string[]): string {

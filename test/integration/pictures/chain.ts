@@ -88,6 +88,7 @@ export class Chain {
       gateway,
     );
     const agents = this.#attachAgents([free.pop()!, free.pop()!]);
+    agents.catch(() => undefined); // heard below
     await server.ready();
     await this.#minuteBefore({ edge, registryUrl });
     const replicator = service(

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import type { VariableModel } from '@grafana/grafana-foundation-sdk/dashboard';
 import { DASHBOARDS } from '../../../swarm/grafana/src/dashboards.ts';
 import { eventually } from '../../rig/eventually.ts';
@@ -122,6 +123,39 @@ describe('pictures: every query of every panel on the stores of a chain that run
     ];
     await eventually('all replies', async () => (await seen()).length === expected.length);
     assert.deepEqual(await seen(), expected);
+  });
+
+  it('shows what holds in a chain where nothing is wrong', async () => {
+    const shown = async (dashboard: string, title: string): Promise<number | undefined> => {
+      const question = questionsOf(DASHBOARDS[dashboard]!).find(({ panel }) => panel === title)!;
+      const [series, ...others] = await chain.prometheus.series(filledIn(question, {}), 'instant');
+      assert.deepEqual(others, []);
+      return series?.values[0];
+    };
+    const held = async () => ({
+      unaccounted: await shown('pipelines', 'Unaccounted'),
+      deadLetters: await shown('pipelines', 'Dead letters'),
+      stopped: await shown('replication', 'Stopped partitions'),
+      missing: await shown('replication', 'Records missing in the copy'),
+      roomLeft: (await shown('replication', 'Room left'))! > 0.99,
+      notReady: await shown('hosts', 'Not ready'),
+      silent: await shown('hosts', 'Targets that do not answer'),
+      // Three simulated ones and two units of Modbus.
+      devices: await shown('fleet', 'Registered devices'),
+    });
+    const right = {
+      unaccounted: 0,
+      deadLetters: 1,
+      stopped: 0,
+      missing: 0,
+      roomLeft: true,
+      notReady: 0,
+      silent: 0,
+      devices: 5,
+    };
+    await eventually('all is settled', async () => isDeepStrictEqual(await held(), right)).catch(async () =>
+      assert.deepEqual(await held(), right),
+    );
   });
 
   it('applies every alert rule without an error', async () => {

@@ -27,10 +27,12 @@ describe('common/health', () => {
     assert.equal(waiting.status, 503);
     assert.deepEqual(JSON.parse(waiting.body).waiting, { kafka: 'not reached', store: 'away' });
     assert.equal((await get(health, '/healthz')).status, 200);
+    assert.match((await get(health, '/metrics')).body, /^zeelos_ready\{service="test"\} 0$/m);
     health.setReady('kafka');
     assert.deepEqual(JSON.parse((await get(health, '/readyz')).body).waiting, { store: 'away' });
     health.setReady('store');
     assert.equal((await get(health, '/readyz')).status, 200);
+    assert.match((await get(health, '/metrics')).body, /^zeelos_ready\{service="test"\} 1$/m);
   });
 
   it('shows metrics in the Prometheus text format with the name of the service', async () => {
