@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
+import { BatchBuilder } from '../common/kafka/batch/builder.ts';
+import { COMPRESSIONS, compress, decompress } from '../common/kafka/batch/compression.ts';
+import { BatchCursor } from '../common/kafka/batch/cursor.ts';
+import { readdress } from '../common/kafka/batch/readdress.ts';
+import { patchSchemaIds } from '../common/kafka/batch/schema-ids.ts';
 import { wholeNumber } from '../common/setting-types.ts';
 import type { SettingsOf, SettingsTable } from '../common/settings.ts';
-import { BatchBuilder } from '../replicator/batch/builder.ts';
-import { COMPRESSIONS, compress, decompress } from '../replicator/batch/compression.ts';
-import { BatchCursor } from '../replicator/batch/cursor.ts';
-import { readdress } from '../replicator/batch/readdress.ts';
-import { patchSchemaIds } from '../replicator/batch/schema-ids.ts';
 import { Relay } from '../replicator/copy/relay.ts';
 import type { SchemaTranslation } from '../replicator/copy/schema-translation.ts';
 import { KnownIds } from '../replicator/translation/known-ids.ts';

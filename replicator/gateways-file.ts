@@ -1,9 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { messageOf, PlatformError } from '../common/errors.ts';
+import { COMPRESSIONS } from '../common/kafka/batch/compression.ts';
 import { sleep } from '../common/lifecycle.ts';
 import { gatewayId, hostAndPorts } from '../common/setting-types.ts';
-import { COMPRESSIONS } from './batch/compression.ts';
 import { type GatewayConfig, type ReplicatorSettings, sharedBy, sideAddress } from './gateway-config.ts';
 import { planLanes } from './lanes.ts';
 import { rateSchedule } from './rate-schedule.ts';

@@ -1,6 +1,6 @@
+import { COMPRESSIONS } from '../common/kafka/batch/compression.ts';
 import { gatewayId, hostAndPorts, httpUrl, list, oneOf, port, text, wholeNumber } from '../common/setting-types.ts';
 import type { SettingsTable } from '../common/settings.ts';
-import { COMPRESSIONS } from './batch/compression.ts';
 import { rateSchedule } from './rate-schedule.ts';
 import { SECURITY_SETTINGS } from './security-settings.ts';
 

@@ -1,6 +1,6 @@
 import type { KafkaCluster } from '../common/kafka/client.ts';
+import { FetchedRecords } from '../common/kafka/fetched-records.ts';
 import { PartitionFetcher } from '../common/kafka/partition-fetcher.ts';
-import { RecordCursor } from '../common/kafka/record-cursor.ts';
 import { offsetRanges } from '../common/kafka/topics.ts';
 import type { StreamTask, TaskClock } from './stream-task.ts';
 
@@ -58,7 +58,7 @@ export async function restore(o: RestoreOptions): Promise<Restored> {
   if (range === undefined) return { records: 0, position: undefined };
   const fetchBytes = RESTORE_FETCH_BYTES;
   const fetcher = new PartitionFetcher({ kafka: o.kafka, topic: o.topic, partition: o.partition, fetchBytes });
-  const cursor = new RecordCursor();
+  const cursor = new FetchedRecords();
   const end = Number(range.next);
   let position: TaskPosition | undefined;
   let records = 0;
@@ -67,7 +67,7 @@ export async function restore(o: RestoreOptions): Promise<Restored> {
     let next = at < end ? fetcher.fetch(at, RESTORE_WAIT_MS) : undefined;
     while (next !== undefined && !o.signal.aborted) {
       const { bytes, aborted } = await next;
-      const behind = RecordCursor.endOf(bytes, at);
+      const behind = FetchedRecords.endOf(bytes, at);
       // The next answer is on its way while this one is read.
       next = behind < end && behind > at ? fetcher.fetch(behind, RESTORE_WAIT_MS) : undefined;
       next?.catch(() => undefined);
@@ -89,7 +89,7 @@ export async function restore(o: RestoreOptions): Promise<Restored> {
   return { records, position };
 }
 
-function restoreRecord(task: StreamTask, cursor: RecordCursor): TaskPosition | undefined {
+function restoreRecord(task: StreamTask, cursor: FetchedRecords): TaskPosition | undefined {
   const { bytes, keyStart, keyEnd, valueStart, valueEnd } = cursor;
   const value = valueStart < 0 ? null : bytes.subarray(valueStart, valueEnd);
   if (keyEnd - keyStart !== POSITION_KEY.length) {

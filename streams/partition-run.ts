@@ -1,8 +1,8 @@
 import { type ErrorCode, hasCode, isRetriable, messageOf, PlatformError } from '../common/errors.ts';
 import type { KafkaCluster } from '../common/kafka/client.ts';
+import { FetchedRecords } from '../common/kafka/fetched-records.ts';
 import type { FetchedPartition } from '../common/kafka/kafkajs-fetch.ts';
 import { PartitionFetcher } from '../common/kafka/partition-fetcher.ts';
-import { RecordCursor } from '../common/kafka/record-cursor.ts';
 import { committedOffsets, offsetRanges } from '../common/kafka/topics.ts';
 import { TransactionalProducer } from '../common/kafka/transactional-producer.ts';
 import { backoffMs, sleep } from '../common/lifecycle.ts';
@@ -49,7 +49,7 @@ export class PartitionRun {
   readonly #task: StreamTask;
   readonly #producer: TransactionalProducer;
   readonly #fetcher: PartitionFetcher;
-  readonly #cursor = new RecordCursor();
+  readonly #cursor = new FetchedRecords();
   readonly #view = new ObservationView();
   #position = 0;
   #committed = -1;
@@ -105,7 +105,7 @@ export class PartitionRun {
       if (this.#failure !== undefined) throw this.#failure;
       const fetched = await (next ?? this.#fetch(this.#position, this.#isDirty() ? commitMs : IDLE_WAIT_MS));
       next = undefined;
-      const behind = RecordCursor.endOf(fetched.bytes, this.#position);
+      const behind = FetchedRecords.endOf(fetched.bytes, this.#position);
       if (behind > this.#position) {
         next = this.#fetch(behind, commitMs);
         next.catch(() => undefined);

@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module';
-import { promisify } from 'node:util';
-import { zstdCompress, zstdDecompress } from 'node:zlib';
+import { type Compression, compress, decompress } from './batch/compression.ts';
 import { ProducerFence, type ProducerIds } from './producer-fence.ts';
 import { encodeBatch, encodeRecords, type RecordToEncode, readAppended, type WireHeader } from './record-batch.ts';
 
@@ -209,14 +208,17 @@ replaceModule('kafkajs/src/producer/eosManager/index', producerIds(load('kafkajs
 const kafkajs = load('kafkajs') as typeof import('kafkajs');
 export const { AssignerProtocol, CompressionCodecs, CompressionTypes, Kafka, logLevel, Partitioners } = kafkajs;
 
-const compress = promisify(zstdCompress);
-const decompress = promisify(zstdDecompress);
-
 /** A batch is at most about 1 MiB on the wire; one that unpacks to more than this is not honest and must not fill the memory. */
 const UNPACKED_BYTES_LIMIT = 128 * 2 ** 20;
 
-// kafkajs brings gzip only. zstd is in Node; lz4 and snappy are in neither, and a batch in them ends the consumer with its reason.
-CompressionCodecs[CompressionTypes.ZSTD] = () => ({
-  compress: (encoder: { readonly buffer: Buffer }) => compress(encoder.buffer),
-  decompress: (bytes: Buffer) => decompress(bytes, { maxOutputLength: UNPACKED_BYTES_LIMIT }),
-});
+function codecOf(codec: Compression) {
+  return () => ({
+    compress: (encoder: { readonly buffer: Buffer }) => compress(codec, encoder.buffer),
+    decompress: async (bytes: Buffer) => decompress(codec, bytes, UNPACKED_BYTES_LIMIT),
+  });
+}
+
+// kafkajs brings gzip only.
+CompressionCodecs[CompressionTypes.Snappy] = codecOf('snappy');
+CompressionCodecs[CompressionTypes.LZ4] = codecOf('lz4');
+CompressionCodecs[CompressionTypes.ZSTD] = codecOf('zstd');

@@ -26,7 +26,7 @@ export class PartitionFetcher {
 
   /**
    * What stands at the offset and behind it, only what is committed; empty after `maxWaitMs` when there is nothing. The batches may begin
-   * before the offset, and those of aborted transactions are among them: see RecordCursor.
+   * before the offset, and those of aborted transactions are among them: see FetchedRecords.
    * Errors: KAFKA_UNAVAILABLE (also while the leader moves), KAFKA_REFUSED, KAFKA_OFFSET_GONE when the partition does not have the offset,
    * SHUTTING_DOWN once it is closed.
    */

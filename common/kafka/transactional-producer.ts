@@ -115,6 +115,14 @@ export class TransactionalProducer {
   }
 }
 
+/** The transaction before is still being ended; the broker was started a moment ago, or the group has moved to another. */
+const IN_A_MOMENT = new Set([
+  'CONCURRENT_TRANSACTIONS',
+  'NOT_COORDINATOR_FOR_GROUP',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'GROUP_LOAD_IN_PROGRESS',
+]);
+
 /** kafkajs repeats the sending of records while the transaction before is still being ended, but not that of offsets. */
 async function sendOffset(transaction: Transaction, { groupId, topic, partition, offset }: GroupOffset): Promise<void> {
   const topics = [{ topic, partitions: [{ partition, offset: String(offset) }] }];
@@ -123,7 +131,7 @@ async function sendOffset(transaction: Transaction, { groupId, topic, partition,
       await transaction.sendOffsets({ consumerGroupId: groupId, topics });
       return;
     } catch (error) {
-      if (brokerErrorType(error) !== 'CONCURRENT_TRANSACTIONS' || attempt === OFFSET_ATTEMPTS) throw error;
+      if (!IN_A_MOMENT.has(brokerErrorType(error) ?? '') || attempt === OFFSET_ATTEMPTS) throw error;
       await sleep(OFFSET_PAUSE_MS);
     }
   }

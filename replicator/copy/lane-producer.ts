@@ -1,6 +1,6 @@
 import { PlatformError } from '../../common/errors.ts';
+import { readdress } from '../../common/kafka/batch/readdress.ts';
 import { sleep } from '../../common/lifecycle.ts';
-import { readdress } from '../batch/readdress.ts';
 import { BROKER_ERROR, brokerError } from '../wire/broker-errors.ts';
 import type { Cluster, TopicInfo } from '../wire/cluster.ts';
 import type { BrokerConnection } from '../wire/connection.ts';

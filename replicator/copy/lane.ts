@@ -1,7 +1,7 @@
 import { isRetriable, messageOf, PlatformError } from '../../common/errors.ts';
+import type { Compression } from '../../common/kafka/batch/compression.ts';
 import { sleep } from '../../common/lifecycle.ts';
 import type { Log } from '../../common/log.ts';
-import type { Compression } from '../batch/compression.ts';
 import { eventsTopicOf, transactionalIdOf } from '../lanes.ts';
 import type { Cluster } from '../wire/cluster.ts';
 import type { FramePool } from '../wire/frame-pool.ts';

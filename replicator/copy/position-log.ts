@@ -1,6 +1,6 @@
-import { AbortedTransactions } from '../batch/aborted.ts';
-import { BatchCursor } from '../batch/cursor.ts';
-import { RecordCursor } from '../batch/records.ts';
+import { AbortedTransactions } from '../../common/kafka/batch/aborted.ts';
+import { BatchCursor } from '../../common/kafka/batch/cursor.ts';
+import { RecordCursor } from '../../common/kafka/batch/records.ts';
 import { LANES, type LaneName, positionsTopicOf } from '../lanes.ts';
 import { brokerError } from '../wire/broker-errors.ts';
 import type { Cluster, TopicInfo } from '../wire/cluster.ts';

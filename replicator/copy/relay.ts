@@ -1,11 +1,11 @@
 import { PlatformError } from '../../common/errors.ts';
-import { AbortedTransactions } from '../batch/aborted.ts';
-import { BatchBuilder } from '../batch/builder.ts';
-import { COMPRESSIONS, type Compression, decompress } from '../batch/compression.ts';
-import { corruptBatch } from '../batch/corrupt.ts';
-import { BatchCursor, LENGTH_AT, LENGTH_COUNTS_FROM } from '../batch/cursor.ts';
-import { needsReencoding } from '../batch/readdress.ts';
-import { patchSchemaIds } from '../batch/schema-ids.ts';
+import { AbortedTransactions } from '../../common/kafka/batch/aborted.ts';
+import { BatchBuilder } from '../../common/kafka/batch/builder.ts';
+import { COMPRESSIONS, type Compression, decompress } from '../../common/kafka/batch/compression.ts';
+import { corruptBatch } from '../../common/kafka/batch/corrupt.ts';
+import { BatchCursor, LENGTH_AT, LENGTH_COUNTS_FROM } from '../../common/kafka/batch/cursor.ts';
+import { needsReencoding } from '../../common/kafka/batch/readdress.ts';
+import { patchSchemaIds } from '../../common/kafka/batch/schema-ids.ts';
 import type { FetchedPartition } from '../wire/requests/fetch.ts';
 import type { BatchToSend } from './lane-producer.ts';
 import type { SchemaTranslation } from './schema-translation.ts';

@@ -1,4 +1,4 @@
-import type { SchemaIds, UnknownSchemaId } from '../batch/schema-ids.ts';
+import type { SchemaIds, UnknownSchemaId } from '../../common/kafka/batch/schema-ids.ts';
 
 /** Ids of the target's registry for those of the source's. */
 export interface SchemaTranslation {

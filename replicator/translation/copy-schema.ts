@@ -1,5 +1,5 @@
 import { PlatformError } from '../../common/errors.ts';
-import type { UnknownSchemaId } from '../batch/schema-ids.ts';
+import type { UnknownSchemaId } from '../../common/kafka/batch/schema-ids.ts';
 import type { RegisteredSchema, Registry, SchemaReference, SubjectVersion } from './registry.ts';
 
 export interface CopySchemaOptions {

@@ -1,5 +1,5 @@
 import { PlatformError } from '../../common/errors.ts';
-import type { SchemaIds, UnknownSchemaId } from '../batch/schema-ids.ts';
+import type { SchemaIds, UnknownSchemaId } from '../../common/kafka/batch/schema-ids.ts';
 
 /** One line of a map: topic, which part of its records, id of the source, id of the target. */
 export type KnownId = readonly [topic: string, part: UnknownSchemaId['part'], from: number, to: number];

@@ -1,5 +1,5 @@
 import { PlatformError } from '../../common/errors.ts';
-import type { SchemaIds, UnknownSchemaId } from '../batch/schema-ids.ts';
+import type { SchemaIds, UnknownSchemaId } from '../../common/kafka/batch/schema-ids.ts';
 import type { SchemaTranslation } from '../copy/schema-translation.ts';
 import type { Side } from '../lanes.ts';
 import { copySchema } from './copy-schema.ts';

@@ -1,14 +1,14 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import fc from 'fast-check';
+import { AbortedTransactions } from '../../common/kafka/batch/aborted.ts';
+import { BatchBuilder } from '../../common/kafka/batch/builder.ts';
+import { checksumChange } from '../../common/kafka/batch/checksum.ts';
+import { COMPRESSIONS, decompress } from '../../common/kafka/batch/compression.ts';
+import { BatchCursor } from '../../common/kafka/batch/cursor.ts';
+import { needsReencoding, readdress } from '../../common/kafka/batch/readdress.ts';
+import { patchSchemaIds } from '../../common/kafka/batch/schema-ids.ts';
 import { crc32c } from '../../common/kafka/crc32c.ts';
 import { encodeRecords } from '../../common/kafka/record-batch.ts';
-import { AbortedTransactions } from '../../replicator/batch/aborted.ts';
-import { BatchBuilder } from '../../replicator/batch/builder.ts';
-import { checksumChange } from '../../replicator/batch/checksum.ts';
-import { COMPRESSIONS, decompress } from '../../replicator/batch/compression.ts';
-import { BatchCursor } from '../../replicator/batch/cursor.ts';
-import { needsReencoding, readdress } from '../../replicator/batch/readdress.ts';
-import { patchSchemaIds } from '../../replicator/batch/schema-ids.ts';
 import {
   type BatchToMake,
   batchOf,
@@ -16,7 +16,7 @@ import {
   decodedByKafkajs,
   type SeenRecord,
   sectionOf,
-} from '../unit/replicator/batch/batches.ts';
+} from '../unit/common/kafka/batch/batches.ts';
 
 const CORRUPT = 'RECORD_BATCH_CORRUPT';
 /** More than a batch of the tests holds, so little that no walk over it takes long. */

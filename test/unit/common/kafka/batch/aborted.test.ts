@@ -1,6 +1,6 @@
 import { deepEqual } from 'node:assert/strict';
-import { AbortedTransactions } from '../../../../replicator/batch/aborted.ts';
-import { ATTRIBUTE, BatchCursor } from '../../../../replicator/batch/cursor.ts';
+import { AbortedTransactions } from '../../../../../common/kafka/batch/aborted.ts';
+import { ATTRIBUTE, BatchCursor } from '../../../../../common/kafka/batch/cursor.ts';
 import { batchOf, GOLDEN, record } from './batches.ts';
 
 const ABORT = Buffer.of(0, 0, 0, 0);
@@ -44,7 +44,7 @@ async function interleaved(): Promise<Buffer> {
   );
 }
 
-describe('replicator/batch/aborted', () => {
+describe('common/kafka/batch/aborted', () => {
   it('tells the batches of aborted transactions from those of others and of later ones of the same producer', async () => {
     const aborted = new AbortedTransactions();
     aborted.reset([

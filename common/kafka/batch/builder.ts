@@ -1,5 +1,5 @@
-import { PlatformError } from '../../common/errors.ts';
-import { encodeBatch } from '../../common/kafka/record-batch.ts';
+import { PlatformError } from '../../errors.ts';
+import { encodeBatch } from '../record-batch.ts';
 import { copyBytes } from './byte-copy.ts';
 import { COMPRESSIONS, type Compression, compress } from './compression.ts';
 import { corruptBatch } from './corrupt.ts';

@@ -1,5 +1,5 @@
 import { deepEqual, equal, throws } from 'node:assert/strict';
-import { RecordCursor } from '../../../../replicator/batch/records.ts';
+import { RecordCursor } from '../../../../../common/kafka/batch/records.ts';
 
 const CORRUPT = { code: 'RECORD_BATCH_CORRUPT' };
 const EMPTY_KEY_AND_VALUE = [1, 1, 0];
@@ -20,7 +20,7 @@ function timestampDelta(varlong: readonly number[]): RecordCursor {
 
 const ones = (count: number) => Array.from({ length: count }, () => 0xff);
 
-describe('replicator/batch/records', () => {
+describe('common/kafka/batch/records', () => {
   it('finds the parts of a record', () => {
     // length 17, attributes 7, timestamp -3, offset 64, key "ab", value "xyz", one header "h" without a value
     const bytes = [99, 34, 7, 5, 0x80, 1, 4, 97, 98, 6, 120, 121, 122, 2, 2, 104, 1, 99];

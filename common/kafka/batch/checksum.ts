@@ -1,4 +1,4 @@
-import { CRC32C_TABLE } from '../../common/kafka/crc32c.ts';
+import { CRC32C_TABLE } from '../crc32c.ts';
 
 /**
  * CRC-32C is linear: changing bytes by an exclusive or changes the checksum by the checksum (without its start and end values) of

@@ -1,7 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
-import { checksumChange } from '../../../../replicator/batch/checksum.ts';
-import { ATTRIBUTE } from '../../../../replicator/batch/cursor.ts';
-import { needsReencoding, readdress } from '../../../../replicator/batch/readdress.ts';
+import { checksumChange } from '../../../../../common/kafka/batch/checksum.ts';
+import { ATTRIBUTE } from '../../../../../common/kafka/batch/cursor.ts';
+import { needsReencoding, readdress } from '../../../../../common/kafka/batch/readdress.ts';
 import { ADDRESS, batchOf, cursorOf, GOLDEN, record } from './batches.ts';
 
 const LAST_ADDRESS = {
@@ -11,7 +11,7 @@ const LAST_ADDRESS = {
   transactional: true,
 };
 
-describe('replicator/batch/readdress', () => {
+describe('common/kafka/batch/readdress', () => {
   for (const golden of GOLDEN) {
     it(`gives what the Java producer wrote to another producer: ${golden.name}`, () => {
       for (const to of [ADDRESS, LAST_ADDRESS]) {

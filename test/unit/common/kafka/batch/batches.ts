@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 // Mends how kafkajs reads headers, so that they are compared as they stand on the wire.
-import '../../../../common/kafka/kafkajs.ts';
-import { encodeBatch, encodeRecords, type WireHeader } from '../../../../common/kafka/record-batch.ts';
-import { COMPRESSIONS, type Compression, compress, decompress } from '../../../../replicator/batch/compression.ts';
-import { BatchCursor } from '../../../../replicator/batch/cursor.ts';
+import '../../../../../common/kafka/kafkajs.ts';
+import { COMPRESSIONS, type Compression, compress, decompress } from '../../../../../common/kafka/batch/compression.ts';
+import { BatchCursor } from '../../../../../common/kafka/batch/cursor.ts';
+import { encodeBatch, encodeRecords, type WireHeader } from '../../../../../common/kafka/record-batch.ts';
 
 /** A record as both ends must see it. */
 export interface SeenRecord {
@@ -126,7 +126,7 @@ export interface GoldenBatch {
   readonly base64: string;
 }
 
-const golden = JSON.parse(readFileSync(new URL('../../../vectors/java-batches.json', import.meta.url), 'utf8')) as {
+const golden = JSON.parse(readFileSync(new URL('../../../../vectors/java-batches.json', import.meta.url), 'utf8')) as {
   readonly records: readonly GoldenRecord[];
   readonly batches: readonly GoldenBatch[];
 };

@@ -1,4 +1,4 @@
-import { crc32c } from '../../common/kafka/crc32c.ts';
+import { crc32c } from '../crc32c.ts';
 import { COMPRESSIONS } from './compression.ts';
 import { corruptBatch } from './corrupt.ts';
 

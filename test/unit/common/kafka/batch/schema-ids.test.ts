@@ -1,6 +1,6 @@
 import { deepEqual, equal, throws } from 'node:assert/strict';
-import { encodeRecords } from '../../../../common/kafka/record-batch.ts';
-import { patchSchemaIds } from '../../../../replicator/batch/schema-ids.ts';
+import { patchSchemaIds } from '../../../../../common/kafka/batch/schema-ids.ts';
+import { encodeRecords } from '../../../../../common/kafka/record-batch.ts';
 
 const framed = (id: number) => Buffer.of(0, id >>> 24, id >>> 16, id >>> 8, id, 1, 2);
 
@@ -10,7 +10,7 @@ function section(pairs: readonly (readonly [Buffer | null, Buffer | null])[]): B
 
 const known = (ids: Readonly<Record<number, number>>) => (id: number) => ids[id];
 
-describe('replicator/batch/schema-ids', () => {
+describe('common/kafka/batch/schema-ids', () => {
   it('replaces the ids of framed keys and values, each by its own map', () => {
     const records = section([
       [framed(1), framed(2)],

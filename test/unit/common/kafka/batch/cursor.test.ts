@@ -1,11 +1,11 @@
 import { deepEqual, equal, throws } from 'node:assert/strict';
-import { COMPRESSIONS } from '../../../../replicator/batch/compression.ts';
-import { BatchCursor } from '../../../../replicator/batch/cursor.ts';
+import { COMPRESSIONS } from '../../../../../common/kafka/batch/compression.ts';
+import { BatchCursor } from '../../../../../common/kafka/batch/cursor.ts';
 import { batchOf, cursorOf, GOLDEN, record } from './batches.ts';
 
 const CORRUPT = { code: 'RECORD_BATCH_CORRUPT' };
 
-describe('replicator/batch/cursor', () => {
+describe('common/kafka/batch/cursor', () => {
   for (const { name, codec, base64, logAppendTime, transactional } of GOLDEN) {
     it(`reads the header of what the Java producer wrote: ${name}`, () => {
       const cursor = cursorOf(Buffer.from(base64, 'base64'));

@@ -1,7 +1,7 @@
 import { deepEqual, equal, rejects, throws } from 'node:assert/strict';
-import { BatchBuilder } from '../../../../replicator/batch/builder.ts';
-import { COMPRESSIONS } from '../../../../replicator/batch/compression.ts';
-import { ATTRIBUTE } from '../../../../replicator/batch/cursor.ts';
+import { BatchBuilder } from '../../../../../common/kafka/batch/builder.ts';
+import { COMPRESSIONS } from '../../../../../common/kafka/batch/compression.ts';
+import { ATTRIBUTE } from '../../../../../common/kafka/batch/cursor.ts';
 import {
   ADDRESS,
   batchOf,
@@ -26,7 +26,7 @@ function renumbered(records: readonly SeenRecord[]): SeenRecord[] {
   return records.map((one, offset) => ({ ...one, offset }));
 }
 
-describe('replicator/batch/builder', () => {
+describe('common/kafka/batch/builder', () => {
   for (const compression of COMPRESSIONS) {
     it(`joins what the Java producer wrote in all codecs to one batch, ${compression}`, async () => {
       const joined = builder(LIMIT_BYTES, compression);

@@ -1,7 +1,7 @@
 import { deepEqual, equal, notEqual } from 'node:assert/strict';
-import { KEPT_BYTES, MemoryPool } from '../../../../replicator/batch/memory-pool.ts';
+import { KEPT_BYTES, MemoryPool } from '../../../../../common/kafka/batch/memory-pool.ts';
 
-describe('replicator/batch/memory-pool', () => {
+describe('common/kafka/batch/memory-pool', () => {
   it('gives out again what was given back, when it is large enough', () => {
     const pool = new MemoryPool();
     const memory = pool.take(100_000);

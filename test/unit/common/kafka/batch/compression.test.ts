@@ -2,14 +2,14 @@ import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { COMPRESSIONS, compress, decompress } from '../../../../replicator/batch/compression.ts';
-import { xxh32 } from '../../../../replicator/batch/xxh32.ts';
+import { COMPRESSIONS, compress, decompress } from '../../../../../common/kafka/batch/compression.ts';
+import { xxh32 } from '../../../../../common/kafka/batch/xxh32.ts';
 
 const CORRUPT = { code: 'RECORD_BATCH_CORRUPT' };
 const LIMIT_BYTES = 2 ** 20;
 const REAL = COMPRESSIONS.filter((codec) => codec !== 'none');
 
-const vectors = JSON.parse(readFileSync(new URL('../../../vectors/lz4-snappy.json', import.meta.url), 'utf8')) as {
+const vectors = JSON.parse(readFileSync(new URL('../../../../vectors/lz4-snappy.json', import.meta.url), 'utf8')) as {
   readonly lines: number;
   readonly lz4: readonly { readonly name: string; readonly base64: string }[];
   readonly snappyRaw: string;
@@ -28,7 +28,7 @@ async function read(codec: (typeof COMPRESSIONS)[number], bytes: Buffer, limitBy
   return await decompress(codec, bytes, limitBytes);
 }
 
-describe('replicator/batch/compression', () => {
+describe('common/kafka/batch/compression', () => {
   const contents: Readonly<Record<string, Buffer>> = {
     'one byte': Buffer.of(7),
     'text of several blocks': content,
