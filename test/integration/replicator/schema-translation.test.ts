@@ -6,7 +6,7 @@ import type { ConsumedRecord } from '../../../common/kafka/consumer.ts';
 import { CompressionCodecs } from '../../../common/kafka/kafkajs.ts';
 import { readTopic } from '../../../common/kafka/read-topic.ts';
 import { createLog } from '../../../common/log.ts';
-import { compress } from '../../../replicator/batch/compression.ts';
+import { compress } from '../../../common/kafka/batch/compression.ts';
 import { copyPerTest } from '../../rig/copy-per-test.ts';
 import { eventually } from '../../rig/eventually.ts';
 import { type TestRegistry, useTwoRegistries } from '../../rig/registries.ts';
