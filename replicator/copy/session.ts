@@ -66,6 +66,9 @@ const GIVE_UP_MS = 2_000;
 /** How long bulk waits for what is urgent before each of its requests. */
 const YIELD_MS = 50;
 
+/** Requests that wait for their answers, well below what a connection takes: small batches are not bounded by their bytes. */
+const MOST_UNDER_WAY = 500;
+
 /** What was begun is finished, whatever the rate: the target ends a transaction that is open for a minute. */
 const OPEN_MS = 20_000;
 
@@ -243,6 +246,10 @@ export class Session {
       await this.#o.limit?.untilPaid(this.#signal, this.#openUntilMs - performance.now());
     }
     await this.#inFlight.room();
+    for (const oldest of this.#underWay) {
+      if (this.#underWay.size < MOST_UNDER_WAY) break;
+      await oldest;
+    }
     if (this.#signal.aborted) return;
     if (this.#openUntilMs === Number.POSITIVE_INFINITY) this.#openUntilMs = performance.now() + OPEN_MS;
     this.#o.limit?.spend(bytes);
@@ -329,8 +336,7 @@ export class Session {
 
   /** Resolves when all that is under way is answered; a failure ends the session meanwhile. */
   async #settled(): Promise<void> {
-    while (this.#underWay.size > 0 && !this.#signal.aborted)
-      await Promise.race([Promise.all(this.#underWay), this.#stopped]);
+    while (this.#underWay.size > 0 && !this.#signal.aborted) await Promise.all(this.#underWay);
   }
 
   #onCommitted(events: readonly GapEvent[], seconds: number): void {

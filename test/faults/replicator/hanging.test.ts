@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { createLog } from '../../../common/log.ts';
 import { readdress } from '../../../common/kafka/batch/readdress.ts';
+import { createLog } from '../../../common/log.ts';
 import type { BatchToSend } from '../../../replicator/copy/lane-producer.ts';
 import { PositionLog } from '../../../replicator/copy/position-log.ts';
 import { offsetRanges } from '../../../replicator/copy/source-reader.ts';

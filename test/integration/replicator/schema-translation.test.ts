@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
+import { compress } from '../../../common/kafka/batch/compression.ts';
 import { connectKafka, type KafkaCluster } from '../../../common/kafka/client.ts';
 import type { ConsumedRecord } from '../../../common/kafka/consumer.ts';
 import { CompressionCodecs } from '../../../common/kafka/kafkajs.ts';
 import { readTopic } from '../../../common/kafka/read-topic.ts';
 import { createLog } from '../../../common/log.ts';
-import { compress } from '../../../common/kafka/batch/compression.ts';
 import { copyPerTest } from '../../rig/copy-per-test.ts';
 import { eventually } from '../../rig/eventually.ts';
 import { type TestRegistry, useTwoRegistries } from '../../rig/registries.ts';

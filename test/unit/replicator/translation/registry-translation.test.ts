@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { hasCode, type PlatformError } from '../../../../common/errors.ts';
-import { createLog } from '../../../../common/log.ts';
 import { patchSchemaIds, type UnknownSchemaId } from '../../../../common/kafka/batch/schema-ids.ts';
+import { createLog } from '../../../../common/log.ts';
 import { KNOWN_IDS_LIMIT, KnownIds } from '../../../../replicator/translation/known-ids.ts';
 import { Registry } from '../../../../replicator/translation/registry.ts';
 import { RegistryTranslation } from '../../../../replicator/translation/registry-translation.ts';
