@@ -1,11 +1,20 @@
 /** Lets in until so many bytes are in use; then whoever wants in waits. One that is larger than all goes in alone. */
 export class ByteBudget {
-  readonly #limit: number;
+  #limit: number;
   #used = 0;
   #isOver = false;
   #waiting: (() => void)[] = [];
 
   constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get limit(): number {
+    return this.#limit;
+  }
+
+  /** What is in use stays so; who waits is let in when there is room again. */
+  resize(limit: number): void {
     this.#limit = limit;
   }
 

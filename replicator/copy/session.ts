@@ -13,6 +13,7 @@ import type { Precedence } from './precedence.ts';
 import type { RateLimit } from './rate-limit.ts';
 import type { Relay, RelayedBatch } from './relay.ts';
 import { type Advance, type Round, RoundQueue } from './round-queue.ts';
+import { SendWindow } from './send-window.ts';
 import type { SourcePartition } from './source-partition.ts';
 import type { Fetched, SourceReader, TroubledPartition } from './source-reader.ts';
 import { Tally } from './tally.ts';
@@ -85,7 +86,7 @@ export class Session {
   readonly #o: SessionOptions;
   readonly #queue = new RoundQueue();
   readonly #queued: ByteBudget;
-  readonly #inFlight: ByteBudget;
+  readonly #inFlight: SendWindow;
   readonly #ending = new AbortController();
   readonly #signal: AbortSignal;
   readonly #events: GapEvent[];
@@ -104,7 +105,7 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#o = options;
     this.#queued = new ByteBudget(options.settings.queuedBytes);
-    this.#inFlight = new ByteBudget(options.settings.inFlightBytes);
+    this.#inFlight = new SendWindow(options.settings.inFlightBytes);
     this.#signal = AbortSignal.any([options.signal, this.#ending.signal]);
     this.#events = [...options.events];
     this.#stopped = new Promise((resolve) => {
@@ -258,9 +259,10 @@ export class Session {
   }
 
   #track(produced: Promise<void>, { batches, round }: Group, bytes: number): void {
+    const sentMs = performance.now();
     const done = produced.then(
       () => {
-        this.#inFlight.give(bytes);
+        this.#inFlight.answered(bytes, performance.now() - sentMs);
         this.#answered(round);
       },
       (error: unknown) => {
