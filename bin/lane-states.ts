@@ -9,7 +9,7 @@ interface Flows {
       readonly lane: string;
       readonly phase: string;
       readonly reason: string | null;
-      readonly lag: { readonly records: number };
+      readonly lag: { readonly records: number | null };
       readonly stopped: readonly unknown[];
     }[];
   }[];
@@ -28,7 +28,7 @@ export function laneLines({ gateways }: Flows): Record<string, string> {
     lanes.map(({ lane, phase, reason, lag, stopped }) => {
       const why = reason === null ? '' : ` (${reason})`;
       const still = stopped.length === 0 ? '' : `, partitions that stand still: ${stopped.length}`;
-      return [`${gatewayId}/${lane}`, `${phase}${why}, to copy ${lag.records}${still}`] as const;
+      return [`${gatewayId}/${lane}`, `${phase}${why}, to copy ${lag.records ?? '–'}${still}`] as const;
     }),
   );
   return Object.fromEntries(lines);

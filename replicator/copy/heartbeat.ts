@@ -68,7 +68,7 @@ export class Heartbeat {
     const lanes = this.#o.lanes.map(({ plan, phase, stopped, progress }) => ({
       lane: plan.name,
       phase,
-      lagRecords: [...progress.values()].reduce((sum, { lagRecords }) => sum + lagRecords, 0),
+      lagRecords: [...progress.values()].reduce((sum, { lagRecords }) => sum + (lagRecords ?? 0), 0),
       stopped: stopped.size,
     }));
     const beat: Beat = { gatewayId: this.#o.gatewayId, at: Date.now(), lanes };

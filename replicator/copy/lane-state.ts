@@ -30,7 +30,8 @@ export interface TopicProgress {
   bytesIn: number;
   /** ms since 1970 of the newest record that is committed at the target; 0 before the first. */
   newestMs: number;
-  lagRecords: number;
+  /** Undefined until it was measured. */
+  lagRecords: number | undefined;
   /** About so many, by the mean size of what was copied. */
   lagBytes: number;
   lagSeconds: number;
@@ -78,6 +79,7 @@ export class LaneState {
     this.gatewayId = gatewayId;
     this.plan = plan;
     this.metrics = metrics;
+    metrics.stoppedPartitions.set(this.labels, 0);
   }
 
   get labels(): { gateway: string; lane: string } {
@@ -87,7 +89,7 @@ export class LaneState {
   progressOf(topic: string): TopicProgress {
     let progress = this.progress.get(topic);
     if (progress === undefined) {
-      progress = { records: 0, bytesIn: 0, newestMs: 0, lagRecords: 0, lagBytes: 0, lagSeconds: 0 };
+      progress = { records: 0, bytesIn: 0, newestMs: 0, lagRecords: undefined, lagBytes: 0, lagSeconds: 0 };
       this.progress.set(topic, progress);
     }
     return progress;

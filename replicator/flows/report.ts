@@ -28,7 +28,7 @@ function laneReport(state: LaneState) {
     phase: isPaused && phase !== 'ended' ? 'paused' : phase,
     reason: failure === undefined ? null : `${failure.code}: ${failure.message}`,
     lag: {
-      records: sum(all.map(({ lagRecords }) => lagRecords)),
+      records: sumOfKnown(plan.topics.map(({ topic }) => progress.get(topic)?.lagRecords)),
       bytes: Math.round(sum(all.map(({ lagBytes }) => lagBytes))),
       seconds: rounded(Math.max(0, ...all.map(({ lagSeconds }) => lagSeconds))),
     },
@@ -42,7 +42,7 @@ function laneReport(state: LaneState) {
 }
 
 function topicReport({ committed, progress }: LaneState, topic: string) {
-  const { lagRecords = 0, lagBytes = 0, lagSeconds = 0 } = progress.get(topic) ?? {};
+  const { lagRecords = null, lagBytes = 0, lagSeconds = 0 } = progress.get(topic) ?? {};
   const positions = committed?.of(topic)?.partitions ?? new Map<number, { offset: number }>();
   return {
     topic,
@@ -50,6 +50,14 @@ function topicReport({ committed, progress }: LaneState, topic: string) {
     /** Next offset to copy, by partition of the source. */
     committed: Object.fromEntries([...positions].map(([partition, { offset }]) => [partition, offset])),
   };
+}
+
+/** Null while one of them is not known. */
+function sumOfKnown(values: readonly (number | undefined)[]): number | null {
+  return values.reduce<number | null>(
+    (total, value) => (total === null || value === undefined ? null : total + value),
+    0,
+  );
 }
 
 /** Parts of 1, of the batches that were committed since the start. */
