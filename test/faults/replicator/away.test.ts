@@ -18,7 +18,7 @@ describe('replicator started while a side is away', function () {
       const replicator = await copy.start();
       const load = copy.load(topic, { side: OTHER[away] });
       const before = await load.written();
-      await eventually('much waits', async () => (await load.written()).committed > before.committed + 1_000);
+      await eventually('much waits', async () => (await load.written()).committed > before.committed + 500);
       assert.equal((await replicator.health('/readyz')).status, 503);
       assert.equal((await replicator.health('/healthz')).status, 200);
       await at.stack.start(BROKER_OF[away]);

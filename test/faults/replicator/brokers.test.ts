@@ -6,7 +6,7 @@ import { copyPerTest } from '../../rig/copy-per-test.ts';
 import { eventually } from '../../rig/eventually.ts';
 import { BROKER_OF } from '../../rig/two-clusters.ts';
 
-const AWAY_MS = 3_000;
+const AWAY_MS = 2_000;
 
 describe('replicator and a broker that goes', function () {
   this.timeout(240_000);

@@ -37,7 +37,7 @@ describe('replicator and a bad link', function () {
   it('goes on after every cut', async () => {
     const { topics, replicator } = await copying();
     const { wan } = on.at;
-    for (let cut = 0; cut < 5; cut++) {
+    for (let cut = 0; cut < 3; cut++) {
       wan.cut();
       await sleep(Math.random() * 1_000);
       const { bytes } = wan;
