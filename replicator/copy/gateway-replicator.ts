@@ -38,6 +38,9 @@ export interface GatewayReplicatorOptions {
 /** Lanes that are stopped take back what they have not committed; one whose brokers hang is cut off after this. */
 const STOP_MS = 4_000;
 
+/** What is neither a poll nor a write is answered at once or never: after a link went dark the next attempt is not to wait long for it. */
+const REQUEST_TIMEOUT_MS = 10_000;
+
 /** All lanes of one gateway. Nothing in it knows of other gateways, so that a hub runs as many as it likes. */
 export class GatewayReplicator {
   readonly gatewayId: string;
@@ -108,6 +111,7 @@ export class GatewayReplicator {
       clientId,
       log,
       memory: this.#memory,
+      requestTimeoutMs: REQUEST_TIMEOUT_MS,
       ...(security === undefined ? {} : { security }),
     });
   }

@@ -158,11 +158,15 @@ export class LaneProducer {
       if (entries === undefined) topics.set(batch.topic, [entry]);
       else entries.push(entry);
     }
-    const results = await connection.request(PRODUCE, {
-      transactionalId: this.#o.transactionalId ?? null,
-      timeoutMs: PRODUCE_TIMEOUT_MS,
-      topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
-    });
+    const results = await connection.request(
+      PRODUCE,
+      {
+        transactionalId: this.#o.transactionalId ?? null,
+        timeoutMs: PRODUCE_TIMEOUT_MS,
+        topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
+      },
+      { timeoutMs: PRODUCE_TIMEOUT_MS },
+    );
     for (const result of results) if (result.errorCode !== 0) throw writeError(result);
   }
 

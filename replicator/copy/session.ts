@@ -267,6 +267,8 @@ export class Session {
       },
       (error: unknown) => {
         this.#inFlight.give(bytes);
+        // The first says what is wrong; those behind it were made without knowing that.
+        if (this.#ending.signal.aborted) return;
         this.#o.troubles.onRefused(batches, error);
         this.#fail(error);
         // At once: what failed must never be in a transaction that is committed.

@@ -18,6 +18,7 @@ const ANY_TIMESTAMP = (2n ** 63n - 1n).toString();
 const ALWAYS = { 'message.timestamp.type': 'CreateTime', 'message.timestamp.after.max.ms': ANY_TIMESTAMP };
 
 const TIMEOUT_MS = 15_000;
+const WAIT = { timeoutMs: TIMEOUT_MS + 5_000 };
 const CLUSTER_DEFAULT = -1;
 const ADMIN = 'admin';
 /** Brokers hear of a new topic a moment after it was made. */
@@ -139,12 +140,12 @@ async function ensure(cluster: Cluster, wanted: readonly NewTopic[]): Promise<Re
   if (missing.length === 0 && small.length === 0) return found;
   const connection = await cluster.anyConnection(ADMIN);
   if (missing.length > 0) {
-    const made = await connection.request(CREATE_TOPICS, { topics: missing, timeoutMs: TIMEOUT_MS });
+    const made = await connection.request(CREATE_TOPICS, { topics: missing, timeoutMs: TIMEOUT_MS }, WAIT);
     refuse(made, BROKER_ERROR.TOPIC_ALREADY_EXISTS, 'making');
   }
   if (small.length > 0) {
     const topics = small.map(({ name, partitions }) => ({ name, count: partitions }));
-    const grown = await connection.request(CREATE_PARTITIONS, { topics, timeoutMs: TIMEOUT_MS });
+    const grown = await connection.request(CREATE_PARTITIONS, { topics, timeoutMs: TIMEOUT_MS }, WAIT);
     refuse(grown, BROKER_ERROR.INVALID_PARTITIONS, 'growing');
   }
   for (let left = SEEN_CHECKS; ; left--) {
