@@ -138,7 +138,7 @@ function applyDelete(before: EndpointChanges | undefined, record: AvroRegistrati
   if (before === undefined) return 'unknown_endpoint';
   const { serverId, regId, regDate, regLastUpdate } = before.known;
   if (serverId !== undefined && serverId !== record.serverId) return 'stale';
-  const ended = record.regId?.string;
+  const ended = record.endedRegId?.string;
   if (ended !== undefined && regId !== undefined ? ended !== regId : record.lastUp < (regDate ?? -Infinity))
     return 'stale';
   const fields = {

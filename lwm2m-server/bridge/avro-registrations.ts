@@ -137,7 +137,7 @@ export function deleteRecord(
   const { endpointName: ep, registrationId } = registration;
   return {
     kind: 'DELETE',
-    body: { [DELETE]: { ep, serverId, expired, lastUp: nowMs, regId: { string: registrationId } } },
+    body: { [DELETE]: { ep, serverId, expired, lastUp: nowMs, endedRegId: { string: registrationId } } },
   };
 }
 

@@ -169,7 +169,7 @@ export interface AvroRegistrationDelete {
   /** ms since 1970 */
   readonly lastUp: number;
   /** extension: the registration that ended */
-  readonly regId?: null | { readonly 'string': string } | undefined;
+  readonly endedRegId?: null | { readonly 'string': string } | undefined;
 }
 
 /** What happened to a registration. */

@@ -132,11 +132,11 @@ const REGISTRATIONS: Samples<'io.zeelos.leshan.avro.registration.AvroRegistratio
   'UPDATE with options': { kind: 'UPDATE', body: { [REG_UPDATE]: UPDATE_WITH_OPTIONS } },
   'DELETE by the device': {
     kind: 'DELETE',
-    body: { [REG_DELETE]: { ep: NEW.ep, serverId: NEW.serverId, expired: false, lastUp: 0 } },
+    body: { [REG_DELETE]: { ep: NEW.ep, serverId: NEW.serverId, expired: false, lastUp: 0, endedRegId: null } },
   },
   'DELETE by expiry': {
     kind: 'DELETE',
-    body: { [REG_DELETE]: { ep: NEW.ep, serverId: NEW.serverId, expired: true, lastUp: NEW.lastUp } },
+    body: { [REG_DELETE]: { ep: NEW.ep, serverId: NEW.serverId, expired: true, lastUp: NEW.lastUp, endedRegId: null } },
   },
 };
 
@@ -260,6 +260,15 @@ export const EXTENDED_SAMPLES = {
         },
       },
     },
+    'DELETE that names its registration': {
+      kind: 'DELETE',
+      body: {
+        [REG_DELETE]: {
+          ...{ ep: NEW.ep, serverId: NEW.serverId, expired: true, lastUp: NEW.lastUp },
+          endedRegId: { string: 'bZ19' },
+        },
+      },
+    },
     'UPDATE to queue mode over TCP': {
       kind: 'UPDATE',
       body: { [REG_UPDATE]: { ...UPDATE_WITH_OPTIONS, queueMode: { boolean: true }, binding: { string: 'UT' } } },
@@ -343,6 +352,7 @@ export const EXTENSION_FIELDS: { readonly [N in TopicRecord]: readonly string[] 
     'gatewayRegId',
     'prefix',
     'deviceId',
+    'endedRegId',
   ],
   'io.zeelos.leshan.avro.request.AvroRequest': ['expiresAt', 'timeoutMs', 'requestedBy', 'queue', 'coalesce'],
   'io.zeelos.leshan.avro.response.AvroResponse': ['valueTimestamp'],

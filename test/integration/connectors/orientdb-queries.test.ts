@@ -66,7 +66,7 @@ function child(serverId: string, ep: string, paths: readonly string[]): SinkReco
 }
 
 function ended(serverId: string, ep: string, expired: boolean): SinkRecord {
-  return record('Delete', { ep, serverId, expired, lastUp: START_MS + 7, regId: { string: 'r1' } });
+  return record('Delete', { ep, serverId, expired, lastUp: START_MS + 7, endedRegId: { string: 'r1' } });
 }
 
 const MANY = Array.from({ length: 12 }, (_, instance) => `/27000/${instance}`);

@@ -251,7 +251,7 @@ describe('registrations as a graph', () => {
   it('keeps the registrations that ended, and the one that lives online when an old end comes late', async () => {
     const first = newRecord('gw', 'again', { regId: 'r1' });
     const second = newRecord('gw', 'again', { regId: 'r2', regDate: START_MS + 5, lastUp: START_MS + 5 });
-    const end = { ep: 'again', serverId: 'gw', expired: true, lastUp: START_MS + 9, regId: { string: 'r1' } };
+    const end = { ep: 'again', serverId: 'gw', expired: true, lastUp: START_MS + 9, endedRegId: { string: 'r1' } };
     const late = {
       kind: 'DELETE',
       body: { [`${AVRO}AvroRegistrationDelete`]: end },

@@ -62,7 +62,7 @@ describe('changes of an endpoint', () => {
   });
 
   it('an end that names another registration changes nothing, however its time stands', () => {
-    const named = (at: number, regId: string) => deleteAt(at, { regId: { string: regId } });
+    const named = (at: number, regId: string) => deleteAt(at, { endedRegId: { string: regId } });
     const late = play(newAt(10), newAt(30), named(40, 'r10'));
     assert.deepEqual(late.skips, ['stale']);
     assert.equal(late.state?.fields.online, true);

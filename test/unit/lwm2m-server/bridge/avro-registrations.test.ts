@@ -154,7 +154,7 @@ describe('lwm2m-server/bridge/avro-registrations', () => {
         body: {
           'io.zeelos.leshan.avro.registration.AvroRegistrationDelete': {
             ...{ ep: 'a', serverId: 'gw1', expired, lastUp: 5 },
-            regId: { string: FULL.registrationId },
+            endedRegId: { string: FULL.registrationId },
           },
         },
       });
