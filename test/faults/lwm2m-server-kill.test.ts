@@ -151,7 +151,17 @@ class MixedLoad {
   }
 
   async assertRegistered(): Promise<void> {
-    for (const location of this.locations) assert.equal(codeOf(await this.#peers[1]!.post(location)), '2.04');
+    for (const [number, location] of this.locations.entries()) {
+      const code = codeOf(await this.#peers[1]!.post(location));
+      if (code === '2.04') continue;
+      const told = (await this.#gateway.registrations())
+        .map(({ value }) => JSON.stringify(value))
+        .filter((text) => text.includes(`"new-${number}"`));
+      const state = [...(await this.#gateway.state()).keys()].filter((key) => key.includes(`new-${number}`));
+      assert.fail(
+        `${code} for new-${number} at ${location.map(([, part]) => part).join('/')}:\n${told.join('\n')}\n${state.join('\n')}`,
+      );
+    }
   }
 
   async close(): Promise<void> {
