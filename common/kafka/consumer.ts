@@ -4,6 +4,7 @@ import { backoffMs, sleep } from '../lifecycle.ts';
 import type { Log } from '../log.ts';
 import type { KafkaCluster } from './client.ts';
 import type { WireHeader } from './kafkajs.ts';
+import { keepJoined } from './keep-joined.ts';
 
 /** `headerList` holds the headers as they stand on the wire; `headers` is the same by name. */
 export type ConsumedRecord = KafkaMessage & { readonly headerList: readonly WireHeader[] };
@@ -64,15 +65,7 @@ const METADATA_AGE_MS = 30_000;
  * batches of one partition come in order, and a batch whose handling was not committed comes again. Outages are waited out.
  */
 export async function consume(o: ConsumeOptions): Promise<void> {
-  for (let attempt = 0; !o.signal.aborted; attempt++) {
-    const startedAt = Date.now();
-    const reason = await consumeUntilCrash(o);
-    if (o.signal.aborted) return;
-    if (Date.now() - startedAt > 60_000) attempt = 0;
-    if (attempt === 0)
-      o.log.warn({ groupId: o.groupId, reason }, 'consuming broke off; it goes on by itself once Kafka answers');
-    await sleep(backoffMs(attempt), o.signal);
-  }
+  await keepJoined(o, () => consumeUntilCrash(o));
 }
 
 /** Resolves with the reason once the consumer cannot go on by itself, or on abort. */

@@ -1,9 +1,9 @@
 import type { PartitionAssigner } from 'kafkajs';
 import { messageOf } from '../errors.ts';
-import { backoffMs, sleep } from '../lifecycle.ts';
 import type { Log } from '../log.ts';
 import type { KafkaCluster } from './client.ts';
 import { AssignerProtocol } from './kafkajs.ts';
+import { keepJoined } from './keep-joined.ts';
 import { assignSticky } from './sticky-assigner.ts';
 
 export interface GroupMemberOptions {
@@ -29,14 +29,7 @@ const PAUSED_POLL_MS = 250;
  * with what they hold: who writes must fence, as TransactionalProducer does. Outages are waited out.
  */
 export async function takePartInGroup(o: GroupMemberOptions): Promise<void> {
-  for (let attempt = 0; !o.signal.aborted; attempt++) {
-    const startedAt = Date.now();
-    const reason = await memberUntilCrash(o);
-    if (o.signal.aborted) return;
-    if (Date.now() - startedAt > 60_000) attempt = 0;
-    if (attempt === 0) o.log.warn({ groupId: o.groupId, reason }, 'the group was left; it is joined again by itself');
-    await sleep(backoffMs(attempt), o.signal);
-  }
+  await keepJoined(o, () => memberUntilCrash(o));
 }
 
 async function memberUntilCrash(o: GroupMemberOptions): Promise<string> {

@@ -1,8 +1,8 @@
 import { messageOf } from '../errors.ts';
-import { backoffMs, sleep } from '../lifecycle.ts';
 import type { Log } from '../log.ts';
 import type { KafkaCluster } from './client.ts';
 import { AssignerProtocol } from './kafkajs.ts';
+import { keepJoined } from './keep-joined.ts';
 
 export interface MemberSlotsOptions {
   readonly kafka: KafkaCluster;
@@ -24,14 +24,7 @@ const DEFAULT_SESSION_TIMEOUT_MS = 10_000;
  * member that cannot reach Kafka keeps what it had, so a slot may have two owners for a while. Returns when the signal is aborted.
  */
 export async function shareSlots(o: MemberSlotsOptions): Promise<void> {
-  for (let attempt = 0; !o.signal.aborted; attempt++) {
-    const startedAt = Date.now();
-    const reason = await shareUntilCrash(o);
-    if (o.signal.aborted) return;
-    if (Date.now() - startedAt > 60_000) attempt = 0;
-    if (attempt === 0) o.log.warn({ groupId: o.groupId, reason }, 'the group of workers was left; it is joined again');
-    await sleep(backoffMs(attempt), o.signal);
-  }
+  await keepJoined(o, () => shareUntilCrash(o));
 }
 
 async function shareUntilCrash(o: MemberSlotsOptions): Promise<string> {

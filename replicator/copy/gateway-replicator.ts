@@ -1,4 +1,3 @@
-import { PlatformError } from '../../common/errors.ts';
 import { sleep, untilAborted } from '../../common/lifecycle.ts';
 import type { Log } from '../../common/log.ts';
 import { type LaneName, type LanePlan, planLanes, refuseSameCluster, type Side } from '../lanes.ts';
@@ -135,9 +134,4 @@ export class GatewayReplicator {
     });
     return { lane, state };
   }
-}
-
-/** Whether nothing but a change by hand lets a replicator that ended go on. */
-export function endedForGood(error: unknown): error is PlatformError {
-  return error instanceof PlatformError && !error.retriable;
 }

@@ -1,7 +1,7 @@
 import { PlatformError } from '../../common/errors.ts';
 import { readdress } from '../../common/kafka/batch/readdress.ts';
 import { sleep } from '../../common/lifecycle.ts';
-import { BROKER_ERROR, brokerError } from '../wire/broker-errors.ts';
+import { BROKER_ERROR, brokerError, isFencedBrokerError } from '../wire/broker-errors.ts';
 import type { Cluster, TopicInfo } from '../wire/cluster.ts';
 import type { BrokerConnection } from '../wire/connection.ts';
 import { transactionsV2 } from '../wire/features.ts';
@@ -93,7 +93,7 @@ export class LaneProducer {
     for (let left = TRANSACTION_TIMEOUT_MS / CONCURRENT_PAUSE_MS; !signal.aborted; left--) {
       const answer = await connection.request(INIT_PRODUCER_ID, { transactionalId, transactionTimeoutMs, previous });
       if (answer.errorCode === 0) return answer;
-      if (isFencing(answer.errorCode)) throw fenced(transactionalId);
+      if (isFencedBrokerError(answer.errorCode)) throw fenced(transactionalId);
       if (answer.errorCode !== BROKER_ERROR.CONCURRENT_TRANSACTIONS || left === 0)
         throw brokerError(answer.errorCode, `taking the producer id of ${transactionalId}`);
       await sleep(CONCURRENT_PAUSE_MS, signal);
@@ -252,10 +252,6 @@ function writeError(result: Omit<ProducedPartition, 'baseOffset'>): PlatformErro
 
 function isConcurrent(error: unknown): boolean {
   return error instanceof PlatformError && error.details.errorCode === BROKER_ERROR.CONCURRENT_TRANSACTIONS;
-}
-
-function isFencing(errorCode: number): boolean {
-  return errorCode === BROKER_ERROR.PRODUCER_FENCED || errorCode === BROKER_ERROR.INVALID_PRODUCER_EPOCH;
 }
 
 function fenced(transactionalId: string | null): PlatformError {

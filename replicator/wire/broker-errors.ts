@@ -192,10 +192,6 @@ export function brokerErrorName(code: number): BrokerErrorName {
   return NAMES.get(code) ?? 'UNKNOWN_SERVER_ERROR';
 }
 
-export function isRetriableBrokerError(code: number): boolean {
-  return RETRIABLE.has(brokerErrorName(code));
-}
-
 export function isFencedBrokerError(code: number): boolean {
   return FENCED.has(brokerErrorName(code));
 }
