@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import avro from 'avsc';
+import './avsc-bounds.ts';
+
 import type { AvroRecords } from './generated/records.ts';
 
 /** A compiled schema. */

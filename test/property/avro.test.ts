@@ -99,7 +99,7 @@ describe('property: Avro records', function () {
           assert.ok(error instanceof Error);
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 1_000 },
     );
   });
 });
