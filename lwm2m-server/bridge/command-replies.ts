@@ -1,7 +1,7 @@
 import { type ErrorCode, hasCode, isRetriable, type PlatformError } from '../../common/errors.ts';
 import type { OutgoingRecord } from '../../common/kafka/committing-producer.ts';
 import { backoffMs, sleep } from '../../common/lifecycle.ts';
-import type { AvroRequest, AvroResponse } from '../../schemas/generated/records.ts';
+import type { AvroResponse } from '../../schemas/generated/records.ts';
 import type { ServerCounters } from '../counters.ts';
 import { inWords, type Outcome } from '../operation/outcome.ts';
 import type { AnsweredCommands } from './answered-commands.ts';
@@ -21,6 +21,9 @@ export interface CommandResult {
   /** The request was taken back before its answer; in our own shutdown nothing is known of it then, and no reply is due yet. */
   readonly withdrawn?: boolean;
 }
+
+/** Of the requester's name in a reply: a longer one, which anybody can send, is cut. */
+export const REQUESTER_CHARACTERS = 256;
 
 const NOTHING_FITS = inWords('INTERNAL_SERVER_ERROR', 'INTERNAL: what came of the command fits no record');
 
@@ -64,7 +67,7 @@ export class CommandReplies {
     let told = result;
     for (let attempt = 0; ; attempt++) {
       try {
-        const record = this.#replyRecord(request, told.outcome, told.valueTimestampMs);
+        const record = this.#replyRecord(command, told);
         const tombstone = command.kept ? [commandTombstone(outbox, request)] : [];
         await outbox.commit(...(told.state?.() ?? []), outbox.reply(request.ep, record), ...tombstone);
         return record;
@@ -76,8 +79,8 @@ export class CommandReplies {
     }
   }
 
-  #replyRecord(request: AvroRequest, outcome: Outcome, valueTimestampMs: number | undefined): AvroResponse {
-    const { ticket, ep, payload } = request;
+  #replyRecord(command: WaitingCommand, { outcome, valueTimestampMs }: CommandResult): AvroResponse {
+    const { ticket, ep, payload, requestedBy } = command.request;
     return {
       ticket,
       serverId: this.#o.serverId,
@@ -86,7 +89,16 @@ export class CommandReplies {
       timestamp: this.#o.now(),
       rep: { kind: payload.kind, ...outcome },
       valueTimestamp: valueTimestampMs === undefined ? null : { long: Math.trunc(valueTimestampMs) },
+      requestedBy: requestedBy == null ? null : { string: requestedBy.string.slice(0, REQUESTER_CHARACTERS) },
+      latencyMs: { double: this.#latencyMs(command) },
     };
+  }
+
+  /** To the microsecond. Of a command that a former run took only the wall clock knows, which may have been set back since. */
+  #latencyMs({ takenAtMs, receivedAtMs }: WaitingCommand): number {
+    const { elapsed, now } = this.#o;
+    const ms = takenAtMs === undefined ? now() - receivedAtMs : elapsed() - takenAtMs;
+    return Math.max(0, Math.round(ms * 1_000) / 1_000);
   }
 }
 

@@ -334,6 +334,10 @@ export interface AvroResponse {
   readonly rep: AvroResponsePayload;
   /** extension: ms since 1970 of the value that was read, when the device gave one */
   readonly valueTimestamp?: null | { readonly 'long': number } | undefined;
+  /** extension: requestedBy of the command, its first 256 characters */
+  readonly requestedBy?: null | { readonly 'string': string } | undefined;
+  /** extension: ms from the arrival of the command at the server to this reply, waiting in its queue and for a sleeper included */
+  readonly latencyMs?: null | { readonly 'double': number } | undefined;
 }
 
 /** CoAP response code: 2.01 2.02 2.04 2.05 4.00 4.01 4.05 4.03 4.04 4.06 4.08 4.12 4.13 4.15 5.00; any other is UNKNOWN. */

@@ -216,8 +216,10 @@ const OUTCOMES: Readonly<Record<string, AvroResponsePayload>> = {
 
 const PLACE = { serverId: 'rock64', ep: 'raspberrypi-21', path: '/3303/0', timestamp: REGISTERED_AT_MS } as const;
 
+const NOT_TOLD = { valueTimestamp: null, requestedBy: null, latencyMs: null };
+
 const RESPONSES: Samples<'io.zeelos.leshan.avro.response.AvroResponse'> = Object.fromEntries(
-  Object.entries(OUTCOMES).map(([name, rep]) => [name, { ticket: 'ticket#1', ...PLACE, rep, valueTimestamp: null }]),
+  Object.entries(OUTCOMES).map(([name, rep]) => [name, { ticket: 'ticket#1', ...PLACE, rep, ...NOT_TOLD }]),
 );
 
 const OBSERVATIONS: Samples<'io.zeelos.leshan.avro.response.AvroResponseObserve'> = Object.fromEntries(
@@ -299,12 +301,17 @@ export const EXTENDED_SAMPLES = {
     ...Object.fromEntries(
       OUR_KINDS.map((kind) => [
         kind,
-        { ticket: 'ticket#1', ...PLACE, rep: { code: 'CHANGED', kind, body: null }, valueTimestamp: null },
+        { ticket: 'ticket#1', ...PLACE, rep: { code: 'CHANGED', kind, body: null }, ...NOT_TOLD },
       ]),
     ),
     'a value with its time': {
       ...RESPONSES['content FLOAT']!,
       valueTimestamp: { long: REGISTERED_AT_MS },
+    },
+    'who asked, and how long it took': {
+      ...RESPONSES['content FLOAT']!,
+      requestedBy: { string: 'operator' },
+      latencyMs: { double: 1.5 },
     },
     composite: {
       ...RESPONSES['content FLOAT']!,
@@ -355,6 +362,6 @@ export const EXTENSION_FIELDS: { readonly [N in TopicRecord]: readonly string[] 
     'endedRegId',
   ],
   'io.zeelos.leshan.avro.request.AvroRequest': ['expiresAt', 'timeoutMs', 'requestedBy', 'queue', 'coalesce'],
-  'io.zeelos.leshan.avro.response.AvroResponse': ['valueTimestamp'],
+  'io.zeelos.leshan.avro.response.AvroResponse': ['valueTimestamp', 'requestedBy', 'latencyMs'],
   'io.zeelos.leshan.avro.response.AvroResponseObserve': ['seq'],
 };
