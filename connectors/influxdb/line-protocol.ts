@@ -1,12 +1,13 @@
 import type { SinkRecord } from '../sink.ts';
-import { quoted, type RecordLines, tagText } from './line-text.ts';
+import { nanosecondsAt, quoted, type RecordLines, tag } from './line-text.ts';
 import { nanosecondsWithin, type PathValue, type PointValue, pathValuesOf } from './points.ts';
+import { replyLine } from './reply-line.ts';
 
 const MEASUREMENT = 'resources';
 
 /**
- * The lines of one observation or reply. Tags have few values each: ticket, observation id and code are fields, for as tags they
- * would make a new series each. Tags stand sorted by key, as InfluxDB wants them.
+ * The lines of one observation or reply: its values, and of a reply one about itself. Tags have few values each: ticket, observation id
+ * and code are fields, for as tags they would make a new series each. Tags stand sorted by key, as InfluxDB wants them.
  */
 export function linesOf(record: SinkRecord): RecordLines {
   if (record.from !== 'observations' && record.from !== 'replies') return { lines: [], notFinite: 0 };
@@ -15,17 +16,19 @@ export function linesOf(record: SinkRecord): RecordLines {
   const server = tag('serverId', serverId);
   const within = nanosecondsWithin(record);
   const timestamp = ownTimeOf(record) ?? record.value.timestamp;
-  const tail = ` ${nanoseconds(timestamp, within)}`;
+  const tail = ` ${nanosecondsAt(timestamp, within)}`;
   const common = commonFields(record);
   const lines: string[] = [];
   let notFinite = 0;
-  for (const point of pathValuesOf(path, rep)) {
+  const values = pathValuesOf(path, rep);
+  for (const point of values) {
     if (isNotFinite(point)) notFinite++;
     else {
-      const end = point.timestampMs === undefined ? tail : ` ${nanoseconds(point.timestampMs, within)}`;
+      const end = point.timestampMs === undefined ? tail : ` ${nanosecondsAt(point.timestampMs, within)}`;
       lines.push(`${head}${tag('path', point.path)}${server} ${common}${valueField(point.value)}${end}`);
     }
   }
+  if (record.from === 'replies') lines.push(replyLine(record.value, values, within));
   return { lines, notFinite };
 }
 
@@ -40,11 +43,6 @@ function commonFields(record: SinkRecord & { from: 'observations' | 'replies' })
   return `code=${quoted(rep.code)}${observation},ticket=${quoted(ticket)}`;
 }
 
-/** InfluxDB refuses an empty tag; leaving it out means the same to a query. */
-function tag(name: string, value: string): string {
-  return value === '' ? '' : `,${name}=${tagText(value)}`;
-}
-
 function valueField(value: PointValue | undefined): string {
   if (value === undefined) return '';
   return `,${value.field}=${value.field === 'svalue' ? quoted(value.value) : value.value}`;
@@ -52,11 +50,4 @@ function valueField(value: PointValue | undefined): string {
 
 function isNotFinite({ value }: PathValue): boolean {
   return value?.field === 'value' && !Number.isFinite(value.value);
-}
-
-/** Text, for a double cannot hold the nanoseconds of today. */
-function nanoseconds(timestampMs: number | bigint, within: number): string {
-  return timestampMs > 0 && typeof timestampMs === 'number'
-    ? `${timestampMs}${String(within).padStart(6, '0')}`
-    : (BigInt(timestampMs) * 1_000_000n + BigInt(within)).toString();
 }

@@ -18,6 +18,18 @@ export function quoted(value: string): string {
   return SPECIAL_IN_TEXT.test(value) ? escaped.quoted(value) : `"${value}"`;
 }
 
+/** `,name=value`. InfluxDB refuses an empty tag; leaving it out means the same to a query. */
+export function tag(name: string, value: string): string {
+  return value === '' ? '' : `,${name}=${tagText(value)}`;
+}
+
+/** Text, for a double cannot hold the nanoseconds of today. */
+export function nanosecondsAt(timestampMs: number | bigint, within: number): string {
+  return timestampMs > 0 && typeof timestampMs === 'number'
+    ? `${timestampMs}${String(within).padStart(6, '0')}`
+    : (BigInt(timestampMs) * 1_000_000n + BigInt(within)).toString();
+}
+
 export interface RecordLines {
   readonly lines: readonly string[];
   /** Values left out because they are NaN or infinite. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { linesOf } from '../../../../connectors/influxdb/line-protocol.ts';
 import { nanosecondsWithin, pathValuesOf } from '../../../../connectors/influxdb/points.ts';
+import { SAYS_CHARACTERS } from '../../../../connectors/influxdb/reply-line.ts';
 import type { SinkRecord } from '../../../../connectors/sink.ts';
 import type { AvroInstanceResource, AvroResource, AvroResponsePayload } from '../../../../schemas/generated/records.ts';
 
@@ -133,6 +134,37 @@ describe('influxdb lines', () => {
     );
   });
 
+  it('tells of each reply once: who was asked what by whom, how long it took, and what it says', () => {
+    const about = (change: object) => {
+      const record = { ...reply('a'), value: { ...reply('a').value, ...change } } as SinkRecord;
+      return linesOf(record).lines.filter((line) => line.startsWith('commands,'));
+    };
+    const told = { requestedBy: { string: 'a "n"\\a' }, latencyMs: { double: 1.25 } };
+    assert.deepEqual(
+      about(told).map((line) => line.slice(0, -10)),
+      [
+        'commands,code=CREATED,ep=e,kind=create,path=/3/0/9,serverId=gw latencyMs=1.25,requestedBy="a \\"n\\"\\\\a",says="CHANGED",ticket="a" ',
+      ],
+    );
+    // A record of the original has neither, and a read of an object brings many values.
+    const node = { id: 3303, kind: 'OBJECT', instances: [instance(0, '/3303/0'), instance(2, '/3303/2')] };
+    const many = { path: '/3303', rep: content('AvroObjectResource', node), valueTimestamp: { long: 700 } };
+    const [whole, ...others] = about(many);
+    assert.match(
+      whole!,
+      /^commands,code=CONTENT,ep=e,kind=read,path=\/3303,serverId=gw says="6 values",ticket="a" 1000\d{6}$/,
+    );
+    assert.deepEqual(others, []);
+    const [nothing] = about({
+      rep: { code: 'NOT_FOUND', kind: 'read', body: null },
+      latencyMs: { double: Number.NaN },
+    });
+    assert.match(nothing!, /^commands,code=NOT_FOUND,ep=e,kind=read,path=\/3\/0\/9,serverId=gw ticket="a" /);
+    const [long] = about({ rep: said('AvroGenericResponse', { message: 'x'.repeat(70_000) }) });
+    assert.equal(/says="(x+…)"/.exec(long!)![1]!.length, SAYS_CHARACTERS + 1);
+    assert.deepEqual(about(many), about(many));
+  });
+
   it('escapes what the line protocol gives a meaning', () => {
     const rep = content('AvroResource', resource('/3', { string: 'a "q" \\' }));
     const [line] = linesOf(observation({ ep: 'a b,c=d', ticket: 't"' }, rep)).lines;
@@ -166,7 +198,9 @@ describe('influxdb lines', () => {
       { path: '/3303/0', content: { [`${RESOURCE}AvroInstanceResource`]: instance(0, '/3303/0') }, timestamp: null },
     ];
     const ends = (record: SinkRecord) =>
-      linesOf(record).lines.map((line) => [/path=([^,]+)/.exec(line)![1], line.split(' ').at(-1)!.slice(0, -6)]);
+      linesOf(record)
+        .lines.filter((line) => line.startsWith('resources,'))
+        .map((line) => [/path=([^,]+)/.exec(line)![1], line.split(' ').at(-1)!.slice(0, -6)]);
     assert.deepEqual(
       ends({ ...reply('a'), value: { ...reply('a').value, rep: said('AvroCompositeResponse', { nodes }) } } as never),
       [
