@@ -17,6 +17,10 @@ export const REQUEST_SETTINGS = {
   },
   gateway: { about: 'gateway for --json, when it is not the serverId of the request', schema: gatewayId.optional() },
   ticket: { about: 'ticket of the request; else a random one', schema: text.optional() },
+  requestedBy: {
+    about: 'who asks, for the log of commands, when the request itself does not say; else the user of this machine',
+    schema: text.optional(),
+  },
   format: {
     about: `content format: ${avroContentFormats.join(', ')}; AUTO leaves the choice to the server`,
     schema: oneOf(...avroContentFormats).default('AUTO'),

@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { createInterface } from 'node:readline';
 import { PlatformError } from '../common/errors.ts';
 import { KafkaBatchSender } from '../common/kafka/batch-sender.ts';
@@ -25,7 +26,9 @@ export async function request(
   context: CommandContext,
   operands: readonly string[],
 ): Promise<ExitCode> {
-  const requests = await requestsOf(settings, operands);
+  const requester = { string: settings.requestedBy ?? userName() };
+  const asked = await requestsOf(settings, operands);
+  const requests = asked.map((one) => ({ ...one, requestedBy: one.requestedBy ?? requester }));
   const running = readAddresses(settings.dataDir);
   const brokers = orRunning(settings.kafkaBrokers, running?.cloudBrokers.split(','), '--kafka-brokers');
   const registryUrl = orRunning(settings.registryUrl, running?.registryUrl, '--registry-url');
@@ -48,6 +51,15 @@ async function requestsOf(settings: RequestSettings, operands: readonly string[]
   for await (const line of createInterface({ input: process.stdin }))
     if (line.trim() !== '') requests.push(requestFromJson(line));
   return requests;
+}
+
+/** In a container the user may have no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `user ${process.getuid?.() ?? 'unknown'}`;
+  }
 }
 
 interface Exchange {
