@@ -6,6 +6,8 @@ import { sleep } from '../common/lifecycle.ts';
 
 export interface TopicRoundsOptions extends ConsumeOptions {
   readonly topicCheckMs: number;
+  /** Which topics to take now, instead of those of `topics` that exist. Errors: retriable ones. */
+  choose?(): Promise<readonly string[]>;
   /** Told the topics that are waited for, at each change. */
   onTopics(present: readonly string[], missing: readonly string[]): void;
 }
@@ -56,6 +58,7 @@ async function nextTopics(
 /** Undefined while Kafka does not answer: that says nothing about the topics. */
 async function presentTopics(kafka: KafkaCluster, o: TopicRoundsOptions): Promise<readonly string[] | undefined> {
   try {
+    if (o.choose !== undefined) return await o.choose();
     const counts = await partitionCounts(kafka, o.topics);
     return o.topics.filter((topic) => counts.has(topic));
   } catch (error) {

@@ -65,6 +65,19 @@ export async function offsetRanges(kafka: KafkaCluster, topic: string): Promise<
   }
 }
 
+/** Names of all topics. Errors: KAFKA_UNAVAILABLE. */
+export async function topicNames(kafka: KafkaCluster): Promise<readonly string[]> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    return await admin.listTopics();
+  } catch (error) {
+    throw kafkaError(error, 'listing topics');
+  } finally {
+    await admin.disconnect();
+  }
+}
+
 /** The id that a cluster was formatted with: the same at whatever address it is reached. Errors: KAFKA_UNAVAILABLE. */
 export async function clusterIdOf(kafka: KafkaCluster): Promise<string> {
   const admin = kafka.admin();

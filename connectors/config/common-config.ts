@@ -1,11 +1,25 @@
 import { z } from 'zod';
+import { messageOf } from '../../common/errors.ts';
 import { list, oneOf, text, wholeNumber } from '../../common/setting-types.ts';
 import type { DefinitionTable } from './definition.ts';
+import { TopicPattern } from './topic-pattern.ts';
 
 const TOPIC = /^[A-Za-z0-9._-]{1,249}$/;
+/** Most topics of one connector; of those that match an expression the first, by name. */
+export const TOPICS_LIMIT = 2_000;
 export const topicList = list
-  .refine((topics) => topics.length > 0, 'at least one topic')
+  .refine((topics) => topics.length <= TOPICS_LIMIT, `at most ${TOPICS_LIMIT} topics`)
   .refine((topics) => topics.every((topic) => TOPIC.test(topic)), 'each topic: letters, digits, dot, dash, underscore');
+/** Undefined when empty. */
+const topicPattern = z.string().transform((given, context) => {
+  if (given === '') return undefined;
+  try {
+    return new TopicPattern(given);
+  } catch (error) {
+    context.addIssue(messageOf(error));
+    return z.NEVER;
+  }
+});
 export const topicName = z.string().regex(TOPIC, 'expected the name of a topic');
 
 export const yesNo = z
@@ -33,13 +47,15 @@ export const maxRetries = z
   .transform(Number)
   .default(-1);
 
+export const CONNECTOR_NAME = /^[^\s/\\]{1,128}$/;
+
 export const CONNECTOR_CONFIG = {
   name: {
     names: ['name'],
     type: 'STRING',
     importance: 'HIGH',
     about: 'name of the connector',
-    schema: z.string().regex(/^[^\s/\\]{1,128}$/, 'expected 1 to 128 characters without blanks and slashes'),
+    schema: z.string().regex(CONNECTOR_NAME, 'expected 1 to 128 characters without blanks and slashes'),
   },
   connectorClass: {
     names: ['connector.class'],
@@ -65,8 +81,15 @@ export const SINK_CONFIG = {
     names: ['topics'],
     type: 'LIST',
     importance: 'HIGH',
-    about: 'topics to take, with commas',
-    schema: topicList,
+    about: 'topics to take, with commas; or topics.regex',
+    schema: topicList.default([]),
+  },
+  topicsRegex: {
+    names: ['topics.regex'],
+    type: 'STRING',
+    importance: 'HIGH',
+    about: 'regular expression over whole names of topics: takes those that match, also ones that are made later',
+    schema: topicPattern.optional(),
   },
   errorsTolerance: {
     names: ['errors.tolerance'],

@@ -1,10 +1,9 @@
 import { messageOf } from '../../common/errors.ts';
-import { topicRowOf } from '../../schemas/topics.ts';
 import type { Transform } from '../fields/transforms.ts';
 import { fieldsFor } from '../influxdb/kcql-lines.ts';
 import { faultsOf } from '../kcql/compile.ts';
 import { parseKcql } from '../kcql/parse.ts';
-import type { Statement } from '../kcql/statement.ts';
+import { ANY_TOPIC, type Statement } from '../kcql/statement.ts';
 import type { SinkTopic } from '../sink.ts';
 import { CONNECTOR_CONFIG, WITHOUT_EFFECT } from './common-config.ts';
 import {
@@ -19,6 +18,7 @@ import {
 import { INFLUX_SINK_CONFIG, INFLUX_SOURCE_CONFIG } from './influx-config.ts';
 import { ORIENT_SINK_CONFIG } from './orient-config.ts';
 import { hasReference } from './references.ts';
+import { checkRowTopics, checkStatementTopics, checkTopicSource, type TopicSource } from './sink-topics.ts';
 import { parseTransforms } from './transform-config.ts';
 
 export type InfluxSinkConfig = ConfigOf<typeof INFLUX_SINK_CONFIG>;
@@ -66,6 +66,12 @@ export const CONNECTOR_CLASSES = {
   },
 } as const satisfies Readonly<Record<string, ConnectorClass>>;
 
+/** What the mappings that are built in take. */
+export const ROW_TOPICS = {
+  influxSink: ['observations', 'replies'],
+  orientSink: ['registrations'],
+} as const satisfies Partial<Record<CheckedConfig['kind'], readonly SinkTopic[]>>;
+
 export type ConnectorClassName = keyof typeof CONNECTOR_CLASSES;
 
 /** The class that a configuration names, by any package name in front of it. */
@@ -112,6 +118,8 @@ export function checkConfig(config: RawConfig): Checked {
   for (const [name, texts] of parsed.faults) if (!open.has(name)) for (const text of texts) add(name, text);
   const transforms = parseTransforms(config);
   for (const [name, texts] of transforms.faults) for (const text of texts) add(name, text);
+  if (found.row.type === 'sink')
+    checkTopicSource(parsed.values as TopicSource, (name) => (config[name] ?? '').trim() !== '', add);
   reportUnknown(config, table, found.row.type === 'sink' ? transforms.names : new Set(), add);
   const checked =
     faults.size > 0 && open.size === 0
@@ -147,7 +155,7 @@ function checkedConfig(
     }
     case 'orientSink': {
       if (transforms.length > 0) add('transforms', 'This connector takes registrations as they are');
-      checkTopics((values as OrientSinkConfig).topics, ['registrations'], add);
+      checkRowTopics((values as OrientSinkConfig).topics, ROW_TOPICS.orientSink, add);
       return { kind, values: values as OrientSinkConfig };
     }
     case 'influxSource': {
@@ -163,15 +171,12 @@ function checkInfluxAccess(given: (definition: Definition) => boolean, add: AddF
   add('connect.influx.token', 'Give a token, or connect.influx.username and connect.influx.password');
 }
 
-function statementsOf(
-  { kcql, topics = [] }: InfluxSinkConfig,
-  transforms: readonly Transform[],
-  add: AddFault,
-): readonly Statement[] {
+function statementsOf(sink: InfluxSinkConfig, transforms: readonly Transform[], add: AddFault): readonly Statement[] {
   const name = 'connect.influx.kcql';
+  const { kcql } = sink;
   if (kcql === undefined || kcql.trim() === '') {
     if (transforms.length > 0) add('transforms', 'Transforms need a KCQL that names what they make');
-    checkTopics(topics, ['observations', 'replies'], add);
+    checkRowTopics(sink.topics, ROW_TOPICS.influxSink, add);
     return [];
   }
   let statements: readonly Statement[];
@@ -181,28 +186,10 @@ function statementsOf(
     add(name, `Invalid value for configuration ${name}: ${messageOf(error)}`);
     return [];
   }
-  const named = new Set(statements.map(({ topic }) => topic));
-  for (const topic of topics) if (!named.has(topic)) add(name, `No statement is FROM ${topic}`);
-  for (const topic of named) if (!topics.includes(topic)) add(name, `${topic} is not among the topics`);
+  checkStatementTopics(statements, sink, (text) => add(name, text));
   for (const { primaryKey } of statements)
     if (primaryKey.length > 0) add(name, 'InfluxDB has no primary key: its tags and its time are the key');
   return statements;
-}
-
-function checkTopics(topics: readonly string[] | undefined, rows: readonly SinkTopic[], add: AddFault): void {
-  const kinds: Readonly<Record<SinkTopic, string>> = {
-    observations: 'observations',
-    replies: 'management.rep',
-    registrations: 'registrations',
-  };
-  for (const topic of topics ?? []) {
-    const found = topicRowOf(topic);
-    if (found === undefined || !rows.some((row) => topic === `iot.${found.gatewayId}.${kinds[row]}`))
-      add(
-        'topics',
-        `${topic}: without KCQL only ${rows.map((row) => `iot.<gateway>.${kinds[row]}`).join(' and ')} can be taken`,
-      );
-  }
 }
 
 /** Fields that the statements name and the topic's newest schema lacks. @param schemaOf undefined when the registry does not know the topic */
@@ -213,6 +200,7 @@ export async function checkFields(
   if (checked?.kind !== 'influxSink') return [];
   const faults: string[] = [];
   for (const statement of checked.statements) {
+    if (statement.topic === ANY_TOPIC) continue;
     const schema = await schemaOf(statement.topic);
     if (schema !== undefined) faults.push(...faultsOf(statement, fieldsFor(schema, checked.transforms)));
   }

@@ -2,7 +2,7 @@ import { type Fields, fieldsOf, type Scalar } from '../fields/field.ts';
 import { type ScalarKind, shapeOf } from '../fields/shape.ts';
 import { type Transform, transformedFields } from '../fields/transforms.ts';
 import { compileStatement, type Mapping, type NamedField, nanosecondsIn, timeOf } from '../kcql/compile.ts';
-import type { Statement } from '../kcql/statement.ts';
+import { ANY_TOPIC, type Statement } from '../kcql/statement.ts';
 import type { SinkRecord } from '../sink.ts';
 import { measurementText, quoted, type RecordLines, tagText, withinUnit } from './line-text.ts';
 
@@ -48,7 +48,8 @@ export class KcqlLines {
     let compiled = byTopic.get(record.topic);
     if (compiled === undefined) {
       const fields = fieldsFor(record.schema.schema, this.#transforms);
-      compiled = (this.#byTopic.get(record.topic) ?? []).map((statement) => compile(statement, fields));
+      const statements = this.#byTopic.get(record.topic) ?? this.#byTopic.get(ANY_TOPIC) ?? [];
+      compiled = statements.map((statement) => compile(statement, fields));
       byTopic.set(record.topic, compiled);
     }
     return compiled;

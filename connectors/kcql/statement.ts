@@ -34,6 +34,9 @@ export type TimestampSource =
   /** The time that the record has in its topic: a replay gives the same. */
   | { readonly kind: 'sysTime' };
 
+/** As the topic of a statement, in backticks: every topic that has no statement of its own. */
+export const ANY_TOPIC = '*';
+
 /**
  * One statement:
  *
