@@ -2,14 +2,16 @@ import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 
+/** Number and value: text, bytes, or a number as uint. A message has them in ascending order. */
+export type RawOption = readonly [number, string | number | Buffer];
+
 /** A message written bit by bit, without any codec under test: also one that no codec would write. */
 export interface RawMessage {
   readonly type?: 'CON' | 'NON' | 'ACK' | 'RST';
   readonly code: string;
   readonly messageId: number;
   readonly token?: string;
-  /** Ascending numbers; values as text, bytes in hex after `0x`, or a number as uint. */
-  readonly options?: readonly (readonly [number, string | number])[];
+  readonly options?: readonly RawOption[];
   readonly payload?: string;
   /** In place of the true token length. */
   readonly tokenLength?: number;
@@ -17,9 +19,8 @@ export interface RawMessage {
 
 const TYPES = { CON: 0, NON: 1, ACK: 2, RST: 3 } as const;
 
-function optionValue(value: string | number): Buffer {
-  if (typeof value === 'string')
-    return value.startsWith('0x') ? Buffer.from(value.slice(2), 'hex') : Buffer.from(value);
+function optionValue(value: string | number | Buffer): Buffer {
+  if (typeof value !== 'number') return Buffer.from(value as string);
   const hex = value === 0 ? '' : value.toString(16);
   return Buffer.from(hex.length % 2 === 1 ? `0${hex}` : hex, 'hex');
 }

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { CoapEndpoint, type CoapRequest, type Respond } from '../../lwm2m/coap/endpoint.ts';
 import { udpPeer } from '../../lwm2m/coap/transport.ts';
-import { codeOf, messageIdOf, optionsOf, payloadOf, RawPeer, raw, tokenOf, typeOf } from './coap-raw-peer.ts';
+import {
+  codeOf,
+  messageIdOf,
+  optionsOf,
+  payloadOf,
+  type RawOption,
+  RawPeer,
+  raw,
+  tokenOf,
+  typeOf,
+} from './coap-raw-peer.ts';
 
 const URI_PATH = 11;
 const BLOCK1 = 27;
@@ -125,7 +135,7 @@ describe('CoAP requests, datagram by datagram', () => {
   });
 
   describe('refuses', () => {
-    const refusals: readonly [string, readonly (readonly [number, string | number])[], string][] = [
+    const refusals: readonly [string, readonly RawOption[], string][] = [
       ['an unknown critical option', [[9999, 'x']], '4.02'],
       ['If-Match, which it cannot honour', [[1, 'etag']], '4.02'],
       [
@@ -136,7 +146,7 @@ describe('CoAP requests, datagram by datagram', () => {
         ],
         '4.02',
       ],
-      ['a critical option of a wrong length', [[17, '0x010203']], '4.02'],
+      ['a critical option of a wrong length', [[17, Buffer.of(1, 2, 3)]], '4.02'],
       [
         'a path segment ..',
         [
@@ -145,7 +155,7 @@ describe('CoAP requests, datagram by datagram', () => {
         ],
         '4.02',
       ],
-      ['a path that is no UTF-8', [[URI_PATH, '0xff']], '4.02'],
+      ['a path that is no UTF-8', [[URI_PATH, Buffer.of(0xff)]], '4.02'],
       ['the reserved block size', [[BLOCK1, 7]], '4.00'],
       ['to be a proxy', [[35, 'coap://example.org/']], '5.05'],
     ];
@@ -168,7 +178,7 @@ describe('CoAP requests, datagram by datagram', () => {
 
     it('nothing elective: unknown, too long or repeated, it is ignored', async () => {
       const options = [
-        [6, '0x01020304'],
+        [6, Buffer.of(1, 2, 3, 4)],
         [14, 1],
         [14, 2],
         [9998, 'x'],
