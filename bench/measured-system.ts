@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freeSystemPorts, type ServiceName, type System, type SystemPorts, startSystem } from '../bin/system.ts';
+import type { ServiceName } from '../bin/service-table.ts';
+import { type System, startSystem } from '../bin/system.ts';
+import { freeSystemPorts, type SystemPorts } from '../bin/system-ports.ts';
 import type { Log } from '../common/log.ts';
 import { type Memory, memoryOf } from './processes.ts';
 

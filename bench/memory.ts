@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ServiceName } from '../bin/system.ts';
+import type { ServiceName } from '../bin/service-table.ts';
 import { sleep } from '../common/lifecycle.ts';
 import type { Log } from '../common/log.ts';
 import { text, wholeNumber } from '../common/setting-types.ts';

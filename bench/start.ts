@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SERVICE_NAMES } from '../bin/system.ts';
+import { DEFAULT_SERVICES } from '../bin/service-table.ts';
 import { sleep } from '../common/lifecycle.ts';
 import type { Log } from '../common/log.ts';
 import { wholeNumber } from '../common/setting-types.ts';
@@ -32,7 +32,7 @@ export async function start(
   const options = {
     folder,
     ports: await freeSystemPorts(),
-    services: SERVICE_NAMES,
+    services: DEFAULT_SERVICES,
     observe: ['/3303/*/5700'],
     log,
     signal,

@@ -4,7 +4,8 @@ import { settingsHelp } from '../common/settings.ts';
 import { generateRecords } from '../schemas/generate-records.ts';
 import { dashboardFiles } from '../swarm/grafana/src/dashboards.ts';
 import { COMMANDS } from './commands.ts';
-import { DEFAULT_SYSTEM_PORTS, SERVICE_NAMES } from './system.ts';
+import { DEFAULT_SERVICES, SERVICES } from './service-table.ts';
+import { DEFAULT_SYSTEM_PORTS } from './system-ports.ts';
 
 const NOTE = '<!-- Made by `npm run gen`; a test keeps it in step. Do not edit. -->\n';
 
@@ -59,9 +60,9 @@ function errorsPage(): string {
 
 /** What `zeelos up` runs on this machine, as targets of Prometheus. Services of the cloud belong to no gateway. */
 function localTargets(): string {
-  const groups = SERVICE_NAMES.map((job) => ({
+  const groups = DEFAULT_SERVICES.map((job) => ({
     targets: [`127.0.0.1:${DEFAULT_SYSTEM_PORTS.health[job]}`],
-    labels: { job, ...(!job.startsWith('connector-') && { gateway: 'gw1' }) },
+    labels: { job, ...(SERVICES[job].at === 'edge' && { gateway: 'gw1' }) },
   }));
   return `${JSON.stringify(groups, null, 2)}\n`;
 }

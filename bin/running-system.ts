@@ -18,8 +18,10 @@ export interface SystemAddresses {
   readonly coapPort: number;
   /** Of the LwM2M server. */
   readonly restUrl: string;
+  /** REST of the worker that runs the connectors. */
+  readonly connectUrl: string;
   readonly modbusPort: number;
-  /** Health ports by service. */
+  /** Health ports of the services that it runs. */
   readonly health: Readonly<Record<string, number>>;
 }
 

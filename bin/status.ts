@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { messageOf, PlatformError } from '../common/errors.ts';
 import type { SettingsOf } from '../common/settings.ts';
 import { type CommandContext, EXIT, type ExitCode } from './command.ts';
+import { connectorStates } from './connector-states.ts';
 import { laneStates } from './lane-states.ts';
 import { printable } from './printable.ts';
 import { readAddresses, type SystemAddresses } from './running-system.ts';
@@ -18,6 +19,7 @@ interface Status {
   readonly services: Readonly<Record<string, string>>;
   /** Of the replicator. */
   readonly lanes: Readonly<Record<string, string>> | string;
+  readonly connectors: Readonly<Record<string, string>> | string;
   readonly topics: Readonly<Record<string, TopicState>>;
   readonly influx: readonly string[] | string;
   readonly graph: Readonly<Record<string, number>> | string;
@@ -28,14 +30,15 @@ export async function status(settings: SettingsOf<typeof STATUS_SETTINGS>, { log
   const addresses = readAddresses(settings.dataDir);
   if (addresses === undefined)
     throw new PlatformError('CONFIG_INVALID', `no \`zeelos up\` ever ran with the data folder ${settings.dataDir}`);
-  const [services, lanes, topics, influx, graph] = await Promise.all([
+  const [services, lanes, connectors, topics, influx, graph] = await Promise.all([
     serviceStates(addresses),
     orReason(laneStates(addresses, TIMEOUT_MS)),
+    orReason(connectorStates(addresses.connectUrl, TIMEOUT_MS)),
     topicStates(addresses, { log, timeoutMs: TIMEOUT_MS }),
     orReason(newestValues(addresses, join(settings.dataDir, 'secrets', 'influxdb-token'))),
     orReason(graphCounts(addresses, join(settings.dataDir, 'secrets', 'orientdb-password'))),
   ]);
-  const found: Status = { services, lanes, topics, influx, graph };
+  const found: Status = { services, lanes, connectors, topics, influx, graph };
   process.stdout.write(settings.json ? `${JSON.stringify(found)}\n` : asText(found));
   return Object.values(services).includes('ready') ? EXIT.ok : EXIT.failed;
 }
@@ -120,7 +123,7 @@ function topicText({ source, offsets, waiting }: TopicState): string {
   return `${source.padEnd('cloud'.length)}  ${String(offsets ?? '–').padStart(9)}  ${waiting ?? '–'} to copy`;
 }
 
-function asText({ services, lanes, topics, influx, graph }: Status): string {
+function asText({ services, lanes, connectors, topics, influx, graph }: Status): string {
   const width = Math.max(
     ...Object.keys(topics).map((name) => name.length),
     ...Object.keys(services).map((name) => name.length),
@@ -130,6 +133,10 @@ function asText({ services, lanes, topics, influx, graph }: Status): string {
     ...Object.entries(services).map(([name, state]) => `  ${name.padEnd(width)}  ${state}`),
     '\nLanes of the replicator',
     ...(typeof lanes === 'string' ? [['', lanes] as const] : Object.entries(lanes)).map(
+      ([name, state]) => `  ${name.padEnd(width)}  ${printable(state, LINE_CHARACTERS)}`,
+    ),
+    '\nConnectors',
+    ...(typeof connectors === 'string' ? [['', connectors] as const] : Object.entries(connectors)).map(
       ([name, state]) => `  ${name.padEnd(width)}  ${printable(state, LINE_CHARACTERS)}`,
     ),
     '\nTopics: offsets at the side that writes them, and how many of these are not copied yet',

@@ -1,7 +1,10 @@
 import { gatewayId, list, oneOf, text, wholeNumber } from '../common/setting-types.ts';
 import type { SettingsTable } from '../common/settings.ts';
 import { DURABILITIES } from '../stack/server.ts';
+import { ANALYSIS_NAMES, type AnalysisName, DEFAULT_ANALYSES } from './edge-analyses.ts';
 import { DATA_DIR } from './running-system.ts';
+
+const isAnalysis = (name: string): name is AnalysisName => (ANALYSIS_NAMES as readonly string[]).includes(name);
 
 export const UP_SETTINGS = {
   dataDir: {
@@ -13,6 +16,18 @@ export const UP_SETTINGS = {
   observe: {
     about: 'paths observed on every device, with commas; * stands for each instance',
     schema: list.default(['/3303/*/5700']),
+  },
+  analyses: {
+    about: `analyses that run at the edge, with commas (${ANALYSIS_NAMES.join(', ')}); each is a process of some 70 MB`,
+    schema: list
+      .refine((names) => names.every(isAnalysis), `expected names of ${ANALYSIS_NAMES.join(', ')}`)
+      .transform((names) => names.filter(isAnalysis))
+      .default([...DEFAULT_ANALYSES]),
+  },
+  alarmRules: {
+    about: 'JSON file with the rules of the analysis alarms',
+    schema: text.optional(),
+    standard: 'a few for the demo',
   },
   edgeDurability: {
     about:

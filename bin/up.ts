@@ -1,11 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../common/errors.ts';
 import { untilAborted } from '../common/lifecycle.ts';
 import type { SettingsOf } from '../common/settings.ts';
 import { type CommandContext, EXIT, type ExitCode } from './command.ts';
-import { DEFAULT_SYSTEM_PORTS, SERVICE_NAMES, type System, type SystemPorts, startSystem } from './system.ts';
+import { servicesWith } from './service-table.ts';
+import { type System, startSystem } from './system.ts';
+import { DEFAULT_SYSTEM_PORTS, shifted } from './system-ports.ts';
 import type { UP_SETTINGS } from './up-settings.ts';
 
 type UpSettings = SettingsOf<typeof UP_SETTINGS>;
@@ -15,16 +17,16 @@ const DEMO_MAPPING = fileURLToPath(new URL('../adapters/modbus/demo-mapping.json
 /** Runs the whole chain in the foreground until it is stopped. */
 export async function up(settings: UpSettings, { signal, log }: CommandContext): Promise<ExitCode> {
   const startedAt = Date.now();
-  const services = SERVICE_NAMES.filter((name) => name !== 'simulate' || settings.devices > 0);
   const system = await startSystem({
     dataDir: settings.dataDir,
     ports: shifted(DEFAULT_SYSTEM_PORTS, settings.portOffset),
     gatewayId: settings.gatewayId,
     edgeDurability: settings.edgeDurability,
-    services,
+    services: servicesWith({ analyses: settings.analyses, simulated: settings.devices > 0 }),
     observe: settings.observe,
     modbusMapping: demoMapping(settings.dataDir, settings.portOffset),
     simulatedDevices: settings.devices,
+    ...(settings.alarmRules === undefined ? {} : { alarmRules: resolve(settings.alarmRules) }),
     log,
     onProgress: say,
     signal,
@@ -41,15 +43,16 @@ export async function up(settings: UpSettings, { signal, log }: CommandContext):
 
 /** The chain is shown as soon as values can flow through both clusters; a first build of InfluxDB goes on beside it. */
 async function followStart(system: System, startedAt: number, signal: AbortSignal): Promise<void> {
-  const influx = system.ready('connector-influxdb').then(
+  const influx = system.stores('influxdb').then(
     () => true,
     (error: unknown) => {
       if (!signal.aborted) say(`InfluxDB cannot be used: ${messageOf(error)}`);
       return false;
     },
   );
-  const rest = ['lwm2m-server', 'replicator', 'connector-orientdb', 'modbus'] as const;
-  await Promise.race([Promise.all(rest.map((name) => system.ready(name))), untilAborted(signal)]);
+  const rest = ['lwm2m-server', 'replicator', 'modbus'] as const;
+  const flows = Promise.all([...rest.map((name) => system.ready(name)), system.stores('orientdb')]);
+  await Promise.race([flows, untilAborted(signal)]);
   if (signal.aborted) return;
   const already = await Promise.race([influx, Promise.resolve('building' as const)]);
   say(overview(system, already === true, Date.now() - startedAt));
@@ -69,6 +72,7 @@ zeelos runs, after ${(tookMs / 1_000).toFixed(1)} s. Ctrl-C stops everything.
   replicator               ${health('replicator')}
   Kafka in the cloud       ${addresses.cloudBrokers}
   schema registry          ${addresses.registryUrl}
+  connectors               ${addresses.connectUrl}/connectors   ${health('connect')}
   InfluxDB                 ${addresses.influxUrl}${influxReady ? '' : '   (still being built or started; values wait in Kafka)'}
   OrientDB                 ${addresses.orientUrl}
 
@@ -77,20 +81,8 @@ Try in another terminal, in this folder:
   npx zeelos status
   npx zeelos graph ${gatewayId}
   npx zeelos tail iot.${gatewayId}.observations
-  npx zeelos request ${gatewayId} sensor-1 read /3303/0/5700
+${Object.hasOwn(addresses.health, 'stream-maxper30sec') ? `  npx zeelos tail analytics.${gatewayId}.observations.maxper30sec\n` : ''}  npx zeelos request ${gatewayId} sensor-1 read /3303/0/5700
 `;
-}
-
-function shifted(ports: SystemPorts, offset: number): SystemPorts {
-  const shift = <T extends object>(table: T): T =>
-    Object.fromEntries(Object.entries(table).map(([name, port]) => [name, (port as number) + offset])) as T;
-  return {
-    stack: shift(ports.stack),
-    coap: ports.coap + offset,
-    rest: ports.rest + offset,
-    modbus: ports.modbus + offset,
-    health: shift(ports.health),
-  };
 }
 
 /** The demo's mapping names the standard port of the simulator; with shifted ports the adapter reads a copy that names the shifted one. */

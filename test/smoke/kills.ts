@@ -1,4 +1,4 @@
-import type { ServiceName } from '../../bin/system.ts';
+import type { ServiceName } from '../../bin/service-table.ts';
 import { sleep } from '../../common/lifecycle.ts';
 import { zeelosRequest } from './command-line.ts';
 import { type Devices, LESHAN, MODBUS } from './devices.ts';

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
-import { freeSystemPorts, type ServiceName, type System, startSystem } from '../../bin/system.ts';
+import type { ServiceName } from '../../bin/service-table.ts';
+import { type System, startSystem } from '../../bin/system.ts';
+import { freeSystemPorts } from '../../bin/system-ports.ts';
 import type { Log } from '../../common/log.ts';
 import { SERVER_NAMES } from '../../stack/stack.ts';
 import { provideLeshanDevice, providePython } from '../peers/peers.ts';
@@ -16,13 +18,7 @@ import { held, unlessAborted, until } from './waiting.ts';
 
 /** As in the README of the original system, whose examples are typed here. */
 const GATEWAY_ID = 'rock64';
-const SERVICES: readonly ServiceName[] = [
-  'lwm2m-server',
-  'replicator',
-  'connector-influxdb',
-  'connector-orientdb',
-  'modbus',
-];
+const SERVICES: readonly ServiceName[] = ['lwm2m-server', 'replicator', 'connect', 'stream-maxper30sec', 'modbus'];
 const OBSERVE = ['/3303/*/5700'];
 
 /** Building InfluxDB takes minutes on the first run of a machine; the run itself has its own deadline. */
