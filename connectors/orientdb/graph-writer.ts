@@ -1,16 +1,8 @@
-import type { EndpointChanges, EndpointFields, KnownEndpoint, PastRegistration } from './endpoint-changes.ts';
+import type { EndpointChanges, EndpointFields } from './endpoint-changes.ts';
 import { inFlight } from './in-flight.ts';
-import type { OrientMap, OrientRecordId, OrientRow, OrientSession } from './session.ts';
-
-/** An endpoint as the graph holds it. */
-export interface StoredEndpoint {
-  readonly known: KnownEndpoint;
-  readonly rid: OrientRecordId;
-  /** Servers with an edge to it; more than one only after a crash between two statements. */
-  readonly servers: readonly { readonly rid: OrientRecordId; readonly name: string }[];
-  /** LwM2M gateways with an edge to it. */
-  readonly gateways: readonly string[];
-}
+import { ensureNamed, NAMED } from './named-vertices.ts';
+import type { OrientMap, OrientParam, OrientRecordId, OrientSession } from './session.ts';
+import { findObjectEdges, type ObjectEdge, type StoredEndpoint } from './stored-endpoints.ts';
 
 const ENDPOINT_FIELDS = [
   'regDate',
@@ -31,36 +23,6 @@ const ENDPOINT_FIELDS = [
   'history',
 ] as const satisfies readonly (keyof EndpointFields)[];
 
-const FIND_ENDPOINTS = `SELECT @rid AS rid, name, regId, regDate, regLastUpdate, root, history,
- in('hasEndpoint').@rid AS serverRids, in('hasEndpoint').name AS serverNames,
- in('hasChild').name AS gatewayNames FROM Endpoints WHERE name IN :names`;
-
-export async function findEndpoints(
-  session: OrientSession,
-  names: readonly string[],
-): Promise<ReadonlyMap<string, StoredEndpoint>> {
-  const rows = await session.query(FIND_ENDPOINTS, { names });
-  return new Map(rows.map((row) => [row.name as string, storedEndpoint(row)]));
-}
-
-function storedEndpoint(row: OrientRow): StoredEndpoint {
-  const rids = (row.serverRids ?? []) as readonly OrientRecordId[];
-  const names = (row.serverNames ?? []) as readonly string[];
-  return {
-    rid: row.rid as OrientRecordId,
-    servers: rids.map((rid, index) => ({ rid, name: names[index]! })),
-    gateways: (row.gatewayNames ?? []) as readonly string[],
-    known: {
-      serverId: names[0],
-      regId: (row.regId ?? undefined) as string | undefined,
-      history: (row.history ?? []) as readonly PastRegistration[],
-      regDate: (row.regDate ?? undefined) as number | undefined,
-      regLastUpdate: (row.regLastUpdate ?? undefined) as number | undefined,
-      root: (row.root ?? undefined) as string | undefined,
-    },
-  };
-}
-
 export interface PendingEndpoint {
   readonly name: string;
   readonly changes: EndpointChanges;
@@ -68,34 +30,73 @@ export interface PendingEndpoint {
 }
 
 /**
- * Writes the changes of many endpoints. Vertices first, then edges; not one transaction, but each step can be repeated: a crash in
- * between leaves offsets uncommitted, and the batch comes again with the same times.
+ * Changed vertices and edges of one transaction. OrientDB's work for a commit grows with the square of it: at 2,000 an edge costs three
+ * times what it costs at 200; below 100 the commits themselves cost more.
+ */
+const TRANSACTION_CHANGES = 250;
+
+/**
+ * Writes the changes of many endpoints: each with its edges to server and objects in one transaction, with others beside it. What is named
+ * by others comes before, edges to children behind; a crash in between leaves offsets uncommitted, and the batch comes again with the
+ * same times.
  */
 export async function writeEndpoints(session: OrientSession, pending: readonly PendingEndpoint[]): Promise<void> {
-  const servers = await ensureNamed(session, SERVERS, distinct(pending.map(({ changes }) => changes.known.serverId!)));
-  const rids = await inFlight(pending, (one) => upsertEndpoint(session, one));
-  const placed = pending.map((one, index) => ({ ...one, rid: rids[index]! }));
-  await inFlight(
-    placed.flatMap((one) => serverEdges(one, servers)),
-    ([sql, params]) => session.command(sql, params),
+  const linked = pending.filter(({ changes }) => changes.links !== undefined);
+  const servers = await ensureNamed(session, NAMED.server, serverIdsOf(pending));
+  const objects = await ensureNamed(
+    session,
+    NAMED.object,
+    linked.flatMap(({ changes }) => [...changes.links!.instances].map(objectIdOf)),
   );
-  await writeChildEdges(session, placed);
-  await writeObjectEdges(session, placed);
+  const edges = await findObjectEdges(
+    session,
+    linked.flatMap(({ stored }) => stored?.rid ?? []),
+  );
+  const rows = pending.map((one) => endpointRow(one, { servers, objects, edges: edges.get(one.name) }));
+  await inFlight(transactionsOf(rows), ({ sql, rows: some }) =>
+    session.transaction(sql, { rows: some.map(({ params }) => params) }),
+  );
+  await writeChildEdges(session, pending);
 }
 
-type Placed = PendingEndpoint & { readonly rid: OrientRecordId };
-const REMOVE_OBJECT = 'DELETE EDGE hasObject FROM :endpoint TO :object WHERE instance = :instance';
+function* serverIdsOf(pending: readonly PendingEndpoint[]): Iterable<string> {
+  for (const { changes } of pending) yield changes.known.serverId!;
+}
 
-type Statement = readonly [sql: string, params: OrientMap];
+interface EndpointRow {
+  readonly isNew: boolean;
+  readonly fields: readonly string[];
+  readonly params: OrientMap;
+  /** Vertices and edges. */
+  readonly changes: number;
+}
 
-async function upsertEndpoint(session: OrientSession, { name, changes }: PendingEndpoint): Promise<OrientRecordId> {
-  const given = ENDPOINT_FIELDS.filter((field) => changes.fields[field] !== undefined);
-  const params: Record<string, OrientMap[string]> = { name };
-  for (const field of given) params[field] = changes.fields[field] as OrientMap[string];
+interface Surroundings {
+  readonly servers: ReadonlyMap<string, OrientRecordId>;
+  readonly objects: ReadonlyMap<number, OrientRecordId>;
+  /** Those it has now, by `objectId/instanceId`. */
+  readonly edges: ReadonlyMap<string, ObjectEdge> | undefined;
+}
+
+function endpointRow({ name, changes, stored }: PendingEndpoint, around: Surroundings): EndpointRow {
+  const fields = ENDPOINT_FIELDS.filter((field) => changes.fields[field] !== undefined);
+  const params: Record<string, OrientParam> = { name };
+  for (const field of fields) params[field] = changes.fields[field] as OrientParam;
   if (changes.fields.attributes) params.attributes = plainAttributes(changes.fields.attributes);
-  const set = ['name', ...given].map((field) => `${field} = :${field}`).join(', ');
-  const rows = await session.command(`UPDATE Endpoints SET ${set} UPSERT RETURN AFTER @rid WHERE name = :name`, params);
-  return (rows[0] as { '@rid': OrientRecordId })['@rid'];
+  const wanted = changes.known.serverId!;
+  const servers = stored?.servers ?? [];
+  const edges = {
+    serve: servers.some((server) => server.name === wanted) ? [] : [around.servers.get(wanted)!],
+    unserve: servers.filter((server) => server.name !== wanted).map(({ rid }) => rid),
+    ...objectEdgeChanges(changes, around),
+  };
+  if (stored !== undefined) params.rid = stored.rid;
+  return {
+    isNew: stored === undefined,
+    fields,
+    params: { ...params, ...edges },
+    changes: Object.values(edges).reduce((sum, { length }) => sum + length, 1),
+  };
 }
 
 /** A map with @class or @rid would turn into a document of that class; no registration parameter has a reason to begin with @. */
@@ -103,122 +104,64 @@ function plainAttributes(attributes: Readonly<Record<string, string>>): OrientMa
   return Object.fromEntries(Object.entries(attributes).filter(([name]) => !name.startsWith('@')));
 }
 
-function serverEdges({ changes, stored, rid }: Placed, servers: ReadonlyMap<string, OrientRecordId>): Statement[] {
-  const wanted = changes.known.serverId!;
-  const edges = stored?.servers ?? [];
-  const statements: Statement[] = edges
-    .filter(({ name }) => name !== wanted)
-    .map(({ rid: server }) => ['DELETE EDGE hasEndpoint FROM :server TO :endpoint', { server, endpoint: rid }]);
-  if (!edges.some(({ name }) => name === wanted))
-    statements.push([
-      'CREATE EDGE hasEndpoint FROM :server TO :endpoint',
-      { server: servers.get(wanted)!, endpoint: rid },
-    ]);
-  return statements;
-}
-
-/** From the gateway to the device behind it; the gateway's own records may be yet to come. */
-async function writeChildEdges(session: OrientSession, placed: readonly Placed[]): Promise<void> {
-  const missing = placed.flatMap(({ changes: { gatewayName }, stored, rid }) =>
-    gatewayName === undefined || stored?.gateways.includes(gatewayName) === true ? [] : [{ gatewayName, rid }],
-  );
-  const gateways = await ensureNamed(session, ENDPOINTS, distinct(missing.map(({ gatewayName }) => gatewayName)));
-  await inFlight(missing, ({ gatewayName, rid }) =>
-    session.command('CREATE EDGE hasChild FROM :gateway TO :child', {
-      gateway: gateways.get(gatewayName)!,
-      child: rid,
-    }),
-  );
-}
-
-async function writeObjectEdges(session: OrientSession, placed: readonly Placed[]): Promise<void> {
-  const linked = placed.filter(({ changes }) => changes.links !== undefined);
-  if (linked.length === 0) return;
-  const existing = await objectEdges(session, linked);
-  const ids = distinct(linked.flatMap(({ changes }) => [...changes.links!.instances].map(objectIdOf)));
-  const objects = await ensureNamed(session, OBJECTS, ids);
-  const statements = linked.flatMap((one) => objectEdgeChanges(one, existing.get(one.name) ?? new Map(), objects));
-  await inFlight(statements, ([sql, params]) => session.command(sql, params));
-}
-
-/** By endpoint: `objectId/instanceId` → object. Edges without an instance are somebody else's and not looked at. */
-async function objectEdges(
-  session: OrientSession,
-  linked: readonly Placed[],
-): Promise<ReadonlyMap<string, Map<string, OrientRecordId>>> {
-  const rows = await session.query(
-    'SELECT in AS object, out.name AS endpoint, in.id AS objectId, instance FROM hasObject WHERE out IN :rids AND instance IS NOT NULL',
-    { rids: linked.filter(({ stored }) => stored !== undefined).map(({ rid }) => rid) },
-  );
-  const byEndpoint = new Map<string, Map<string, OrientRecordId>>();
-  for (const { object, endpoint, objectId, instance } of rows) {
-    const edges = byEndpoint.get(endpoint as string) ?? new Map<string, OrientRecordId>();
-    byEndpoint.set(endpoint as string, edges.set(`${objectId}/${instance}`, object as OrientRecordId));
-  }
-  return byEndpoint;
-}
-
-function objectEdgeChanges(
-  { changes, rid }: Placed,
-  existing: ReadonlyMap<string, OrientRecordId>,
-  objects: ReadonlyMap<number, OrientRecordId>,
-): Statement[] {
-  const wanted = changes.links!.instances;
-  const stale = [...existing].filter(([instance]) => !wanted.has(instance));
-  const missing = [...wanted].filter((instance) => !existing.has(instance));
-  return [
-    ...stale.map(
-      ([instance, object]): Statement => [REMOVE_OBJECT, { endpoint: rid, object, instance: instanceIdOf(instance) }],
-    ),
-    ...missing.map(
-      (instance): Statement => [
-        'CREATE EDGE hasObject FROM :endpoint TO :object SET instance = :instance',
-        { endpoint: rid, object: objects.get(objectIdOf(instance))!, instance: instanceIdOf(instance) },
-      ],
-    ),
-  ];
-}
-
-function instanceIdOf(instance: string): number {
-  return Number(instance.split('/')[1]);
+function objectEdgeChanges({ links }: EndpointChanges, { objects, edges }: Surroundings) {
+  if (links === undefined) return { link: [], unlink: [] };
+  const edge = ({ object, instance }: ObjectEdge) => ({ object, instance });
+  const missing = [...links.instances].filter((instance) => edges?.has(instance) !== true);
+  return {
+    link: missing.map((at) => edge({ object: objects.get(objectIdOf(at))!, instance: Number(at.split('/')[1]) })),
+    unlink: [...(edges ?? [])].filter(([instance]) => !links.instances.has(instance)).map(([, one]) => edge(one)),
+  };
 }
 
 function objectIdOf(instance: string): number {
   return Number(instance.split('/')[0]);
 }
 
-/** Vertices that are made on first mention. An object that no model describes gets its number for a name. */
-const SERVERS = {
-  find: 'SELECT @rid AS rid, name AS key FROM Servers WHERE name IN :keys',
-  make: 'UPDATE Servers SET name = :key UPSERT RETURN AFTER @rid WHERE name = :key',
-  params: (key: string): OrientMap => ({ key }),
-};
-const ENDPOINTS = {
-  find: 'SELECT @rid AS rid, name AS key FROM Endpoints WHERE name IN :keys',
-  make: 'UPDATE Endpoints SET name = :key UPSERT RETURN AFTER @rid WHERE name = :key',
-  params: (key: string): OrientMap => ({ key }),
-};
-const OBJECTS = {
-  find: 'SELECT @rid AS rid, id AS key FROM Objects WHERE id IN :keys',
-  make: 'UPDATE Objects SET id = :key, name = :name, modelled = false UPSERT RETURN AFTER @rid WHERE id = :key',
-  params: (key: number): OrientMap => ({ key, name: `Object ${key}` }),
-};
-
-async function ensureNamed<K extends string | number>(
-  session: OrientSession,
-  kind: { readonly find: string; readonly make: string; params(key: K): OrientMap },
-  keys: readonly K[],
-): Promise<ReadonlyMap<K, OrientRecordId>> {
-  const rows = keys.length === 0 ? [] : await session.query(kind.find, { keys });
-  const found = new Map(rows.map((row) => [row.key as K, row.rid as OrientRecordId]));
-  const missing = keys.filter((key) => !found.has(key));
-  await inFlight(missing, async (key) => {
-    const [row] = await session.command(kind.make, kind.params(key));
-    found.set(key, (row as { '@rid': OrientRecordId })['@rid']);
-  });
-  return found;
+/** In the order of the rows within each statement. Of different statements there are as many as there are sets of fields in the batch. */
+function transactionsOf(
+  rows: readonly EndpointRow[],
+): readonly { readonly sql: string; readonly rows: readonly EndpointRow[] }[] {
+  const transactions: { sql: string; rows: EndpointRow[]; changes: number }[] = [];
+  const open = new Map<string, (typeof transactions)[number]>();
+  for (const row of rows) {
+    const key = `${row.isNew} ${row.fields.join()}`;
+    let one = open.get(key);
+    if (one === undefined || one.changes + row.changes > TRANSACTION_CHANGES) {
+      one = { sql: one?.sql ?? statementFor(row), rows: [], changes: 0 };
+      open.set(key, one);
+      transactions.push(one);
+    }
+    one.rows.push(row);
+    one.changes += row.changes;
+  }
+  return transactions;
 }
 
-function distinct<T>(values: readonly T[]): readonly T[] {
-  return [...new Set(values)];
+/** Where the graph has it already it is found by its name, and made again should somebody have removed it meanwhile. */
+function statementFor({ isNew, fields }: EndpointRow): string {
+  const set = ['name', ...fields].map((field) => `${field} = $r.${field}`).join(', ');
+  const vertex = isNew ? '$v' : '$r.rid';
+  return `FOREACH ($r IN :rows) {
+ ${isNew ? `LET v = INSERT INTO Endpoints SET ${set};` : `UPDATE Endpoints SET ${set} UPSERT WHERE name = $r.name;`}
+ FOREACH ($s IN $r.unserve) { DELETE EDGE hasEndpoint FROM $s TO ${vertex}; }
+ FOREACH ($s IN $r.serve) { CREATE EDGE hasEndpoint FROM $s TO ${vertex}; }
+ FOREACH ($o IN $r.unlink) { DELETE EDGE hasObject FROM ${vertex} TO $o.object WHERE instance = $o.instance; }
+ FOREACH ($o IN $r.link) { CREATE EDGE hasObject FROM ${vertex} TO $o.object SET instance = $o.instance; }
+}`;
+}
+
+/** From the gateway to the device behind it; the gateway's own records may be yet to come. */
+async function writeChildEdges(session: OrientSession, pending: readonly PendingEndpoint[]): Promise<void> {
+  const missing = pending.flatMap(({ name, changes: { gatewayName }, stored }) =>
+    gatewayName === undefined || stored?.gateways.includes(gatewayName) === true ? [] : [{ name, gatewayName }],
+  );
+  const names = missing.flatMap(({ name, gatewayName }) => [name, gatewayName]);
+  const rids = await ensureNamed(session, NAMED.endpoint, names);
+  await inFlight(missing, ({ name, gatewayName }) =>
+    session.command('CREATE EDGE hasChild FROM :gateway TO :child', {
+      gateway: rids.get(gatewayName)!,
+      child: rids.get(name)!,
+    }),
+  );
 }

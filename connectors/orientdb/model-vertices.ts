@@ -32,10 +32,8 @@ const assignments = (names: readonly string[]) => names.map((name) => `${quoted(
 const UPSERT_OBJECT = `UPDATE Objects SET ${assignments(OBJECT_FIELDS)} UPSERT WHERE id = :id`;
 const UPDATE_RESOURCE = `UPDATE Resources SET ${assignments(RESOURCE_FIELDS)} WHERE @rid = :rid`;
 // In one transaction, so that no crash leaves a resource without its object.
-const CREATE_RESOURCE = `BEGIN;
-LET made = CREATE VERTEX Resources SET ${assignments(RESOURCE_FIELDS)};
-CREATE EDGE hasResource FROM :object TO $made;
-COMMIT;`;
+const CREATE_RESOURCE = `LET made = CREATE VERTEX Resources SET ${assignments(RESOURCE_FIELDS)};
+CREATE EDGE hasResource FROM :object TO $made;`;
 
 /** Brings Objects and Resources in line with the models: makes what is missing, mends what differs, removes nothing. */
 export async function ensureModelVertices(session: OrientSession, models: readonly GraphObjectModel[]): Promise<void> {
@@ -51,7 +49,8 @@ export async function ensureModelVertices(session: OrientSession, models: readon
     const object = objects.get(objectId)?.rid as OrientRecordId | undefined;
     if (found !== undefined && differs(found, params))
       await session.command(UPDATE_RESOURCE, { ...params, rid: found.rid as OrientRecordId });
-    else if (found === undefined && object !== undefined) await session.script(CREATE_RESOURCE, { ...params, object });
+    else if (found === undefined && object !== undefined)
+      await session.transaction(CREATE_RESOURCE, { ...params, object });
   });
 }
 

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
-import { messageOf, PlatformError } from '../../common/errors.ts';
+import { PlatformError } from '../../common/errors.ts';
+import { orientError, unavailable } from './session-errors.ts';
 
 export interface OrientAddress {
   readonly host: string;
@@ -48,8 +49,6 @@ const PAGE_ROWS = 1_000;
 /** Longest silence of the server while an answer is due, before it counts as away. */
 const ANSWER_TIMEOUT_MS = 30_000;
 const WATCH_MS = 1_000;
-/** A syntax error lists every keyword of the language. */
-const REASON_CHARACTERS = 300;
 
 /**
  * One session of OrientDB on one socket. Statements may be sent without waiting: the server runs them in order and answers in order.
@@ -126,9 +125,18 @@ export class OrientSession {
     return await this.#run(OPERATION_TYPES.COMMAND, sql, params);
   }
 
-  /** Several statements, with BEGIN and COMMIT as one transaction. */
-  async script(sql: string, params: OrientMap = {}): Promise<readonly OrientRow[]> {
-    return await this.#run(OPERATION_TYPES.EXECUTE, sql, params);
+  /**
+   * Several statements, each with its semicolon, as one transaction. OrientDB leaves one that fails before its COMMIT open: what this
+   * session did next would be part of it, be answered as done and never be stored. Hence both ROLLBACKs, which do nothing otherwise: the
+   * first for transactions that were sent behind a failing one, the last for all else.
+   */
+  async transaction(sql: string, params: OrientMap): Promise<void> {
+    try {
+      await this.#run(OPERATION_TYPES.EXECUTE, `ROLLBACK; BEGIN; ${sql} COMMIT;`, params);
+    } catch (error) {
+      await this.#run(OPERATION_TYPES.EXECUTE, 'ROLLBACK;', {}).catch((cause) => this.#break(unavailable(cause)));
+      throw error;
+    }
   }
 
   close(): void {
@@ -191,60 +199,4 @@ export class OrientSession {
       }
     };
   }
-}
-
-function unavailable(cause: unknown): PlatformError {
-  if (cause instanceof PlatformError && cause.code === 'SINK_UNAVAILABLE') return cause;
-  return new PlatformError('SINK_UNAVAILABLE', `OrientDB: ${messageOf(cause)}`, { cause });
-}
-
-/** Java exceptions that say something of the server's state or of concurrent writers, not of the record. */
-const PASSING = new Set([
-  'OConcurrentModificationException',
-  'ORecordDuplicatedException',
-  'ORecordNotFoundException',
-  'OTokenSecurityException',
-  'OSecurityAccessException',
-  'OSecurityException',
-  'OStorageDoesNotExistException',
-  'OStorageException',
-  'OStorageExistsException',
-  'ODatabaseException',
-  'OOfflineNodeException',
-  'OModificationOperationProhibitedException',
-  'OLowDiskSpaceException',
-  'OReadCacheException',
-  'OLockException',
-  'OTimeoutException',
-  'OInterruptedException',
-  'OIOException',
-  'IOException',
-  'OutOfMemoryError',
-  'InterruptedException',
-]);
-/** Two writers met: the same work succeeds when it looks again. */
-const CONFLICTS = new Set([
-  'OConcurrentModificationException',
-  'ORecordDuplicatedException',
-  'ORecordNotFoundException',
-]);
-
-interface DriverError {
-  readonly type?: string;
-  readonly message?: string;
-}
-
-function orientError(error: unknown): PlatformError {
-  if (error instanceof PlatformError) return error;
-  const type = (error as DriverError).type?.split('.').at(-1);
-  if (type === undefined) return unavailable(error);
-  const code = PASSING.has(type) ? 'SINK_UNAVAILABLE' : 'SINK_REFUSED';
-  return new PlatformError(code, `OrientDB: ${type}: ${messageOf(error).slice(0, REASON_CHARACTERS)}`, {
-    details: { exception: type },
-  });
-}
-
-/** True when another writer was in the way. */
-export function isConflict(error: unknown): boolean {
-  return error instanceof PlatformError && CONFLICTS.has(String(error.details.exception));
 }

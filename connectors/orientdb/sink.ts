@@ -2,10 +2,12 @@ import { PlatformError } from '../../common/errors.ts';
 import { sleep } from '../../common/lifecycle.ts';
 import type { Sink, SinkRecord, SkipReason, Skips } from '../sink.ts';
 import { applyRegistration, type EndpointChanges, endpointNameOf } from './endpoint-changes.ts';
-import { findEndpoints, type PendingEndpoint, type StoredEndpoint, writeEndpoints } from './graph-writer.ts';
+import { type PendingEndpoint, writeEndpoints } from './graph-writer.ts';
 import { ensureModelVertices, type GraphObjectModel } from './model-vertices.ts';
 import { ensureSchema } from './schema.ts';
-import { isConflict, type OrientAddress, OrientSession } from './session.ts';
+import { type OrientAddress, OrientSession } from './session.ts';
+import { isConflict } from './session-errors.ts';
+import { findEndpoints, type StoredEndpoint } from './stored-endpoints.ts';
 
 export interface OrientdbTarget extends OrientAddress {
   /** Asked at each connect, so that it may change. */

@@ -341,6 +341,9 @@ describe('registrations as a graph', () => {
       '$' + '{x}',
       ' ',
       '@rid',
+      '#12:0',
+      '$r',
+      '$v',
       '__proto__',
     ];
     const attributes = { map: { '@class': 'Endpoints', '@rid': '#1:1', plain: "'" } };
@@ -358,6 +361,34 @@ describe('registrations as a graph', () => {
     await assert.rejects(write(tooLong), (error) => hasCode(error, 'SINK_REFUSED'));
     await write(newRecord('gw', 'neighbour'));
     assert.equal((await graph.endpoint('neighbour'))?.online, true);
+  });
+
+  it('leaves no transaction open that failed halfway: what comes behind it is stored', async () => {
+    const session = await OrientSession.open(graph.target, await graph.target.password(), AbortSignal.timeout(20_000));
+    try {
+      await session.command('CREATE CLASS Notes IF NOT EXISTS EXTENDS V');
+      const note = 'FOREACH ($n IN :notes) { CREATE VERTEX Notes SET text = $n; }';
+      const results = await Promise.allSettled([
+        session.transaction(note, { notes: ['one', 'two'] }),
+        session.transaction(`${note} CREATE EDGE hasObject FROM #9999:1 TO #9999:2;`, { notes: ['never'] }),
+        session.transaction(note, { notes: ['three'] }),
+      ]);
+      assert.deepEqual(
+        results.map(({ status }) => status),
+        ['fulfilled', 'rejected', 'fulfilled'],
+      );
+      await assert.rejects(
+        session.transaction(`${note} CREATE EDGE hasObject FROM #9999:1 TO #9999:2;`, { notes: ['nor'] }),
+      );
+      await session.command("CREATE VERTEX Notes SET text = 'four'");
+    } finally {
+      session.close();
+    }
+    const rows = await graph.query('SELECT text FROM Notes ORDER BY text');
+    assert.deepEqual(
+      rows.map(({ text }) => text),
+      ['four', 'one', 'three', 'two'],
+    );
   });
 
   it('lets two writers of the same endpoints end with one vertex and one edge each', async () => {
