@@ -81,5 +81,20 @@ function choice(name: string, label: string): QueryVariableBuilder {
     .sort(VariableSort.NaturalAsc);
 }
 
+/**
+ * Leads from a cell of a table to a dashboard, with the time that is shown. @param column whose text in the same row is chosen there, by
+ * the variable that it is for
+ */
+export function toBoard(
+  uid: `zeelos-${string}`,
+  title: string,
+  column: Readonly<Record<string, string>>,
+): { readonly title: string; readonly url: string } {
+  const chosen = Object.entries(column).map(
+    ([variable, name]) => `var-${variable}=\${__data.fields.${name}:percentencode}`,
+  );
+  return { title, url: `/d/${uid}?${chosen.join('&')}&\${__url_time_range}` };
+}
+
 /** Panels of Prometheus show the chosen gateways. */
 export const OF_GATEWAY = 'gateway=~"$gateway"';

@@ -1,4 +1,5 @@
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
+import { analyses } from './analyses.ts';
 import { commands } from './commands.ts';
 import { fleet } from './fleet.ts';
 import { hosts } from './hosts.ts';
@@ -10,6 +11,7 @@ import { sensors } from './sensors.ts';
 
 export const DASHBOARDS: Readonly<Record<string, Dashboard>> = {
   sensors,
+  analyses,
   commands,
   fleet,
   'lwm2m-server': lwm2mServer,

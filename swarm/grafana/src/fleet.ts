@@ -1,5 +1,6 @@
 import * as units from '@grafana/grafana-foundation-sdk/units';
-import { board, gatewayVariable, OF_GATEWAY } from './board.ts';
+import { board, gatewayVariable, OF_GATEWAY, toBoard } from './board.ts';
+import { DEVICE_LINKS } from './device-links.ts';
 import { graph, stat, table } from './panels.ts';
 import { highest, lowest, now, rate, total } from './promql.ts';
 
@@ -62,7 +63,9 @@ export const fleet = board({
           'registrations run out': total('lwm2m_registrations_expired_total', shown),
           'registrations refused': total('lwm2m_registrations_refused_total', shown),
         },
-        units: {},
+        links: {
+          gateway: toBoard('zeelos-lwm2m-server', 'LwM2M server of this gateway', { gateway: 'gateway' }),
+        },
       }),
       graph({
         title: 'Devices by state',
@@ -138,6 +141,7 @@ export const fleet = board({
           registered: lowest('zeelos_modbus_unit_registered', { by: ['gateway', 'endpoint'], where: OF_GATEWAY }),
         },
         units: { reachable: units.BoolYesNo, registered: units.BoolYesNo },
+        links: DEVICE_LINKS,
       }),
       graph({
         title: 'Modbus polls',

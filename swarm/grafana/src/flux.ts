@@ -1,27 +1,74 @@
-/** The measurement that connector-influxdb writes: tags serverId, ep, path, kind; fields value, svalue, bvalue, code, ticket, observationId. */
-const MEASUREMENT = 'resources';
-export type Field = 'value' | 'svalue' | 'bvalue' | 'code' | 'ticket' | 'observationId';
+/**
+ * What stands in the bucket. Connector-influxdb writes `resources` (a point for each value; tags serverId, ep, path, kind) and `commands` (one
+ * for each reply; tags also code); `downsampled` (tags serverId, ep, path) and `alarms` (tags also rule, kind) come from the analyses by KCQL.
+ */
+interface Fields {
+  resources: 'value' | 'svalue' | 'bvalue';
+  commands: 'ticket' | 'requestedBy' | 'latencyMs' | 'says';
+  downsampled: 'min' | 'mean' | 'max' | 'count';
+  alarms: 'state' | 'value' | 'limit';
+}
+export type Measurement = keyof Fields;
 
 /** What the variables of a dashboard have chosen. All of them is `.*`, so that a fleet of any size makes no longer query. */
-export const CHOSEN = ['serverId', 'ep', 'path'] as const;
-const VARIABLE = { serverId: 'server', ep: 'endpoint', path: 'path' } as const;
-export type Tag = (typeof CHOSEN)[number];
+const VARIABLE = { serverId: 'gateway', ep: 'endpoint', path: 'path', kind: 'operation' } as const;
+export type Tag = keyof typeof VARIABLE;
+const OF_DEVICES = ['serverId', 'ep'] as const;
+const OF_RESOURCES = [...OF_DEVICES, 'path'] as const;
+
+/** The analysis maxper30sec puts its results beside what was measured, with this behind their path. */
+const MAXIMUM = '-max';
+const MEASURED = `r.path !~ /${MAXIMUM}$/`;
+
+/** Numbers, texts and switches as devices gave them. */
+export function values(...fields: readonly Fields['resources'][]): string {
+  return points('resources', fields, [...OF_RESOURCES.map(isChosen), MEASURED]);
+}
+
+/** The greatest numbers of 30 seconds, of the resources that are chosen. */
+export function maxima(): string {
+  const path = `r.path =~ /^\${${VARIABLE.path}:regex}${MAXIMUM}$/`;
+  return points('resources', ['value'], [...OF_DEVICES.map(isChosen), path]);
+}
+
+export function replies(...fields: readonly Fields['commands'][]): string {
+  return points('commands', fields, [...OF_DEVICES, 'kind' as const].map(isChosen));
+}
+
+/** Of windows of time. */
+export function statistics(...fields: readonly Fields['downsampled'][]): string {
+  return points('downsampled', fields, OF_RESOURCES.map(isChosen));
+}
+
+/** @param since where to begin; the time that is shown when absent. An alarm may have begun long before it and be raised still. */
+export function alarmsSince(since: string | undefined, ...fields: readonly Fields['alarms'][]): string {
+  return points('alarms', fields, OF_DEVICES.map(isChosen), since);
+}
 
 /** Lines of Flux from the bucket to the points of some fields, each filter one that the store does itself. */
-export function points(fields: readonly Field[], tags: readonly Tag[] = CHOSEN): string {
+function points(
+  measurement: Measurement,
+  fields: readonly string[],
+  conditions: readonly string[],
+  since = 'v.timeRangeStart',
+): string {
   const wanted = fields.map((field) => `r._field == "${field}"`).join(' or ');
   return flux(
     'from(bucket: v.defaultBucket)',
-    'range(start: v.timeRangeStart, stop: v.timeRangeStop)',
-    `filter(fn: (r) => r._measurement == "${MEASUREMENT}")`,
+    `range(start: ${since}, stop: v.timeRangeStop)`,
+    `filter(fn: (r) => r._measurement == "${measurement}")`,
     `filter(fn: (r) => ${wanted})`,
-    ...tags.map(chosen),
+    ...conditions.map((condition) => `filter(fn: (r) => ${condition})`),
   );
 }
 
 /** The values of a tag that there are, for a variable; those that go before narrow it. */
-export function tagValues(tag: Tag | 'kind', among: readonly Tag[] = []): string {
-  const conditions = [`r._measurement == "${MEASUREMENT}"`, ...among.map(isChosen)];
+export function tagValues(measurement: Measurement, tag: Tag, among: readonly Tag[] = []): string {
+  const conditions = [
+    `r._measurement == "${measurement}"`,
+    ...(tag === 'path' ? [MEASURED] : []),
+    ...among.map(isChosen),
+  ];
   return [
     'import "influxdata/influxdb/schema"',
     `schema.tagValues(bucket: v.defaultBucket, tag: "${tag}", predicate: (r) => ${conditions.join(' and ')}, start: v.timeRangeStart)`,
@@ -37,8 +84,9 @@ export function flux(...steps: readonly string[]): string {
   return steps.join('\n  |> ');
 }
 
-function chosen(tag: Tag): string {
-  return `filter(fn: (r) => ${isChosen(tag)})`;
+/** A function for aggregateWindow. @param q from 0 to 1 */
+export function quantileOf(q: number): string {
+  return `(column, tables=<-) => tables |> quantile(q: ${q}, column: column)`;
 }
 
 function isChosen(tag: Tag): string {

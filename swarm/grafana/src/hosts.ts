@@ -8,7 +8,7 @@ const by = ['service', 'gateway', 'instance'];
 const each = { by, where: SERVICE };
 const name = '{{service}} {{gateway}} {{instance}}';
 
-const MACHINE = 'job="node"';
+const MACHINE = 'job="node", instance=~"$machine"';
 const machine = { by: ['instance'], where: MACHINE };
 const wire = { by: ['instance'], where: `${MACHINE}, device!="lo"` };
 /** Without what is not a disk. */
@@ -18,7 +18,10 @@ export const hosts = board({
   uid: 'zeelos-hosts',
   title: 'Hosts and services',
   about: 'Whether each service runs and does its work, what it takes of its machine, and what the machines have left.',
-  variables: [promVariable('service', 'Service', 'zeelos_ready', 'service')],
+  variables: [
+    promVariable('service', 'Service', 'zeelos_ready', 'service'),
+    promVariable('machine', 'Machine', 'node_load1', 'instance'),
+  ],
   rows: {
     Now: [
       stat({

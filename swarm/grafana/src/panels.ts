@@ -8,6 +8,7 @@ import {
   SortOrder,
   StackingConfigBuilder,
   StackingMode,
+  TableSortByFieldStateBuilder,
   TooltipDisplayMode,
   VisibilityMode,
   VizLegendOptionsBuilder,
@@ -15,9 +16,12 @@ import {
 } from '@grafana/grafana-foundation-sdk/common';
 import {
   type DataTransformerConfig,
+  type DynamicConfigValue,
+  MappingType,
   type Panel,
   ThresholdsConfigBuilder,
   ThresholdsMode,
+  type ValueMapping,
 } from '@grafana/grafana-foundation-sdk/dashboard';
 import { PanelBuilder as StatPanel } from '@grafana/grafana-foundation-sdk/stat';
 import { PanelBuilder as TimelinePanel } from '@grafana/grafana-foundation-sdk/statetimeline';
@@ -37,7 +41,46 @@ export interface PanelOptions {
   readonly width?: Width;
   /** From where on a value is doubtful, and from where on bad; where less is worse, `bad` is the smaller one. */
   readonly limits?: { readonly doubtful: number; readonly bad: number };
+  /** Words among the values, by their colour. */
+  readonly colours?: Colours;
 }
+
+type Colours = Readonly<Record<string, 'green' | 'orange' | 'red'>>;
+
+interface GraphOptions extends PanelOptions {
+  /** Values may be below 0; otherwise the picture begins there. */
+  readonly signed?: boolean;
+  /** How a series is drawn, by a regular expression for its name. */
+  readonly drawn?: Readonly<Record<string, readonly DynamicConfigValue[]>>;
+}
+
+interface TableOptions extends Omit<PanelOptions, 'unit'> {
+  readonly units?: Readonly<Record<string, string>>;
+  /** Where the cells of a column lead: see `toBoard`. */
+  readonly links?: Readonly<Record<string, TableLink>>;
+}
+
+export interface TableLink {
+  readonly title: string;
+  readonly url: string;
+}
+
+/** A value that holds until the next one. */
+export const STEPS: readonly DynamicConfigValue[] = [
+  { id: 'custom.lineInterpolation', value: 'stepAfter' },
+  { id: 'custom.lineWidth', value: 2 },
+  { id: 'custom.fillOpacity', value: 0 },
+];
+export const THIN: readonly DynamicConfigValue[] = [
+  { id: 'custom.lineWidth', value: 0 },
+  { id: 'custom.fillOpacity', value: 0 },
+];
+/** The upper end of a band. */
+export const filledDownTo = (name: string): readonly DynamicConfigValue[] => [
+  { id: 'custom.lineWidth', value: 0 },
+  { id: 'custom.fillBelowTo', value: name },
+  { id: 'custom.fillOpacity', value: 20 },
+];
 
 /** PromQL by what its series are called: text with {{label}}s. */
 export type Series = Readonly<Record<string, string>>;
@@ -51,21 +94,22 @@ export function graph(o: PanelOptions & { readonly series: Series; readonly stac
 }
 
 export function fluxGraph(
-  o: PanelOptions & { readonly flux: string; readonly name: string; readonly points?: boolean },
+  o: GraphOptions & { readonly flux: string | readonly string[]; readonly name: string; readonly points?: boolean },
 ): Builder<Panel> {
   const panel = plainGraph(o)
     .datasource(INFLUXDB)
     .displayName(o.name)
-    .targets([new FluxQuery(o.flux, 'A')]);
+    .targets(fluxTargets([o.flux].flat()));
   if (o.points) panel.showPoints(VisibilityMode.Always).pointSize(3);
   return panel;
 }
 
-function plainGraph(o: PanelOptions): GraphPanel {
+function plainGraph(o: GraphOptions): GraphPanel {
   const { width = 12 } = o;
   const panel = new GraphPanel().title(o.title).description(o.about).unit(o.unit).height(HEIGHT.graph).span(width);
+  if (o.signed !== true) panel.min(0);
+  for (const [name, how] of Object.entries(o.drawn ?? {})) panel.overrideByRegexp(`/${name}/`, [...how]);
   return panel
-    .min(0)
     .lineWidth(1)
     .fillOpacity(8)
     .showPoints(VisibilityMode.Never)
@@ -107,9 +151,7 @@ function plainStat(o: PanelOptions): StatPanel {
 }
 
 /** A row for each set of labels, a column for each query. */
-export function table(
-  o: Omit<PanelOptions, 'unit'> & { readonly series: Series; readonly units: Readonly<Record<string, string>> },
-): Builder<Panel> {
+export function table(o: TableOptions & { readonly series: Series }): Builder<Panel> {
   const names = Object.keys(o.series);
   const columns = Object.fromEntries(names.map((name, index) => [`Value #${refId(index)}`, name]));
   const panel = plainTable(o)
@@ -122,24 +164,32 @@ export function table(
         renameByName: names.length === 1 ? { Value: names[0] } : columns,
       }),
     ]);
-  return withUnits(panel, o.units);
+  return withColumns(panel, o);
 }
 
-/** The rows of Flux as they are; several queries are joined by the columns that they share. */
+/** The rows of Flux; several queries are joined by the columns that they share. */
 export function fluxTable(
-  o: Omit<PanelOptions, 'unit'> & {
+  o: TableOptions & {
     readonly flux: readonly string[];
-    readonly units?: Readonly<Record<string, string>>;
+    /** Titles by the names in the answer, in their order; as they come when absent. */
+    readonly columns?: Readonly<Record<string, string>>;
+    /** Title of a column whose greatest stands first. */
+    readonly greatestFirst?: string;
   },
 ): Builder<Panel> {
-  const panel = plainTable(o)
-    .datasource(INFLUXDB)
-    .targets(o.flux.map((query, index) => new FluxQuery(query, refId(index))));
-  if (o.flux.length > 1) panel.transformations([transformation('merge', {})]);
-  return withUnits(panel, o.units ?? {});
+  const panel = plainTable(o).datasource(INFLUXDB).targets(fluxTargets(o.flux));
+  const names = Object.keys(o.columns ?? {});
+  const indexByName = Object.fromEntries(names.map((name, index) => [name, index]));
+  panel.transformations([
+    ...(o.flux.length > 1 ? [transformation('merge', {})] : []),
+    ...(names.length > 0 ? [transformation('organize', { indexByName, renameByName: o.columns })] : []),
+  ]);
+  if (o.greatestFirst !== undefined)
+    panel.sortBy([new TableSortByFieldStateBuilder().displayName(o.greatestFirst).desc(true)]);
+  return withColumns(panel, o);
 }
 
-function plainTable(o: Omit<PanelOptions, 'unit'>): TablePanel {
+function plainTable(o: TableOptions): TablePanel {
   return new TablePanel()
     .title(o.title)
     .description(o.about)
@@ -148,9 +198,22 @@ function plainTable(o: Omit<PanelOptions, 'unit'>): TablePanel {
     .filterable(true);
 }
 
-function withUnits(panel: TablePanel, units: Readonly<Record<string, string>>): TablePanel {
+function withColumns(panel: TablePanel, { units = {}, links = {}, colours }: TableOptions): TablePanel {
   for (const [column, unit] of Object.entries(units)) panel.overrideByName(column, [{ id: 'unit', value: unit }]);
+  for (const [column, link] of Object.entries(links)) panel.overrideByName(column, [{ id: 'links', value: [link] }]);
+  if (colours !== undefined)
+    panel
+      .mappings(mappings(colours))
+      .overrideByRegexp(COLOURED, [{ id: 'custom.cellOptions', value: { type: 'color-text' } }]);
   return panel;
+}
+
+/** Columns whose words have colours. */
+const COLOURED = '/^(result|state)$/';
+
+function mappings(colours: Colours): ValueMapping[] {
+  const options = Object.entries(colours).map(([word, color], index) => [word, { color, index }]);
+  return [{ type: MappingType.ValueToText, options: Object.fromEntries(options) }];
 }
 
 /** When what was true. */
@@ -175,6 +238,7 @@ function plainTimeline(o: PanelOptions): TimelinePanel {
     .span(o.width ?? 24)
     .mergeValues(true)
     .showValue(VisibilityMode.Auto)
+    .mappings(o.colours === undefined ? [] : mappings(o.colours))
     .thresholds(limits({ limits: { doubtful: 1, bad: 0 } }));
 }
 
@@ -182,6 +246,10 @@ function promTargets(series: Series, kind: 'range' | 'instant'): Builder<Dataque
   return Object.entries(series).map(([legend, query], index) =>
     promQuery({ query, legend, kind, refId: refId(index) }),
   );
+}
+
+function fluxTargets(queries: readonly string[]): Builder<Dataquery>[] {
+  return queries.map((query, index) => new FluxQuery(query, refId(index)));
 }
 
 /** Grafana counts queries A, B, C, …. */

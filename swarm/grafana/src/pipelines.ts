@@ -1,38 +1,44 @@
 import * as units from '@grafana/grafana-foundation-sdk/units';
-import { board } from './board.ts';
+import { board, gatewayVariable, OF_GATEWAY, promVariable } from './board.ts';
 import { graph, stat, table } from './panels.ts';
 import { growth, highest, mean, now, orZero, quantile, rate, total } from './promql.ts';
 
 const IN = 'zeelos_connector_records_in_total';
 const STREAM_IN = 'zeelos_stream_records_in_total';
-const connector = { by: ['service', 'connector'] };
-const stream = { by: ['service', 'gateway'] };
+/** Those that run as a service of their own have no name, and are shown with All. */
+const ANY = 'connector=~"$connector"';
+const all = { where: ANY };
+const connector = { by: ['service', 'connector'], where: ANY };
+const topic = { by: ['service', 'connector', 'topic'], where: ANY };
+const streams = { where: OF_GATEWAY };
+const stream = { by: ['service', 'gateway'], where: OF_GATEWAY };
 
 export const pipelines = board({
   uid: 'zeelos-pipelines',
   title: 'Pipelines',
   about:
     'Connectors between Kafka and the stores, and the analyses: what they take, what comes of it, what is set aside.',
+  variables: [gatewayVariable(STREAM_IN), promVariable('connector', 'Connector', IN, 'connector')],
   rows: {
     Now: [
       stat({
         title: 'Records taken',
         about: 'Records that connectors took from Kafka, per second.',
         unit: units.CountsPerSecond,
-        series: { records: rate(IN) },
+        series: { records: rate(IN, all) },
       }),
       stat({
         title: 'Waiting for stores',
         about: 'Records in Kafka after the last one stored. It grows while a store is away and shrinks by itself.',
         unit: units.Short,
-        series: { records: now('zeelos_connector_lag_records') },
+        series: { records: now('zeelos_connector_lag_records', all) },
       }),
       stat({
         title: 'Dead letters',
         about: 'Records set aside in <topic>.dlq since the connectors started, with the reason in their headers.',
         unit: units.Short,
         limits: { doubtful: 1, bad: 100 },
-        series: { records: orZero(total('zeelos_connector_records_dead_lettered_total'), IN) },
+        series: { records: orZero(total('zeelos_connector_records_dead_lettered_total', all), IN, all) },
       }),
       stat({
         title: 'Unaccounted',
@@ -40,20 +46,20 @@ export const pipelines = board({
         unit: units.Short,
         limits: { doubtful: 1, bad: 1.5 },
         series: {
-          records: `${total(IN)} - ${total('zeelos_connector_records_written_total')} - (${orZero(total('zeelos_connector_records_skipped_total'), IN)}) - (${orZero(total('zeelos_connector_records_dead_lettered_total'), IN)})`,
+          records: `${total(IN, all)} - ${total('zeelos_connector_records_written_total', all)} - (${orZero(total('zeelos_connector_records_skipped_total', all), IN, all)}) - (${orZero(total('zeelos_connector_records_dead_lettered_total', all), IN, all)})`,
         },
       }),
       stat({
         title: 'Waiting for analyses',
         about: 'Committed records that the analyses have not read yet.',
         unit: units.Short,
-        series: { records: now('zeelos_stream_lag_records') },
+        series: { records: now('zeelos_stream_lag_records', streams) },
       }),
       stat({
         title: 'Partitions analysed',
         about: 'Partitions that some worker reads now, all analyses together.',
         unit: units.Short,
-        series: { partitions: now('zeelos_stream_tasks_running') },
+        series: { partitions: now('zeelos_stream_tasks_running', streams) },
       }),
     ],
     Connectors: [
@@ -61,25 +67,12 @@ export const pipelines = board({
         title: 'Account',
         about: 'Taken = stored + skipped + dead-lettered, for each topic since the connector started.',
         series: {
-          taken: total(IN, { by: ['service', 'connector', 'topic'] }),
-          stored: total('zeelos_connector_records_written_total', { by: ['service', 'connector', 'topic'] }),
-          skipped: orZero(
-            total('zeelos_connector_records_skipped_total', { by: ['service', 'connector', 'topic'] }),
-            IN,
-            {
-              by: ['service', 'connector', 'topic'],
-            },
-          ),
-          'dead letters': orZero(
-            total('zeelos_connector_records_dead_lettered_total', { by: ['service', 'connector', 'topic'] }),
-            IN,
-            {
-              by: ['service', 'connector', 'topic'],
-            },
-          ),
-          waiting: now('zeelos_connector_lag_records', { by: ['service', 'connector', 'topic'] }),
+          taken: total(IN, topic),
+          stored: total('zeelos_connector_records_written_total', topic),
+          skipped: orZero(total('zeelos_connector_records_skipped_total', topic), IN, topic),
+          'dead letters': orZero(total('zeelos_connector_records_dead_lettered_total', topic), IN, topic),
+          waiting: now('zeelos_connector_lag_records', topic),
         },
-        units: {},
       }),
       graph({
         title: 'Records',
@@ -95,9 +88,7 @@ export const pipelines = board({
         about: 'Records in Kafka after the last one stored.',
         unit: units.Short,
         series: {
-          '{{service}} {{connector}} {{topic}}': now('zeelos_connector_lag_records', {
-            by: ['service', 'connector', 'topic'],
-          }),
+          '{{service}} {{connector}} {{topic}}': now('zeelos_connector_lag_records', topic),
         },
       }),
       graph({
@@ -107,12 +98,12 @@ export const pipelines = board({
         unit: units.Short,
         series: {
           '{{service}} {{connector}} skipped {{reason}}': orZero(
-            growth('zeelos_connector_records_skipped_total', { by: ['service', 'connector', 'reason'] }),
+            growth('zeelos_connector_records_skipped_total', { by: ['service', 'connector', 'reason'], where: ANY }),
             IN,
             connector,
           ),
           '{{service}} {{connector}} dead letters {{code}}': orZero(
-            total('zeelos_connector_records_dead_lettered_total', { by: ['service', 'connector', 'code'] }),
+            total('zeelos_connector_records_dead_lettered_total', { by: ['service', 'connector', 'code'], where: ANY }),
             IN,
             connector,
           ),
@@ -124,7 +115,7 @@ export const pipelines = board({
         unit: units.Short,
         series: {
           '{{service}} {{connector}} {{code}}': orZero(
-            growth('zeelos_connector_retries_total', { by: ['service', 'connector', 'code'] }),
+            growth('zeelos_connector_retries_total', { by: ['service', 'connector', 'code'], where: ANY }),
             IN,
             connector,
           ),
@@ -146,6 +137,7 @@ export const pipelines = board({
         series: {
           '{{service}} {{connector}} {{kind}}': rate('zeelos_connector_store_events_total', {
             by: ['service', 'connector', 'kind'],
+            where: ANY,
           }),
         },
       }),
@@ -154,8 +146,14 @@ export const pipelines = board({
         about: 'Records that sources wrote to Kafka, and the age of the end of their last round.',
         unit: units.Short,
         series: {
-          '{{connector}} records per second': rate('zeelos_connector_source_records_total', { by: ['connector'] }),
-          '{{connector}} behind, s': highest('zeelos_connector_source_behind_seconds', { by: ['connector'] }),
+          '{{connector}} records per second': rate('zeelos_connector_source_records_total', {
+            by: ['connector'],
+            where: ANY,
+          }),
+          '{{connector}} behind, s': highest('zeelos_connector_source_behind_seconds', {
+            by: ['connector'],
+            where: ANY,
+          }),
         },
       }),
     ],
@@ -197,16 +195,14 @@ export const pipelines = board({
         unit: units.Short,
         series: {
           '{{service}} {{reason}}': orZero(
-            growth('zeelos_stream_records_skipped_total', { by: ['service', 'reason'] }),
+            growth('zeelos_stream_records_skipped_total', { by: ['service', 'reason'], where: OF_GATEWAY }),
             STREAM_IN,
-            { by: ['service'] },
+            { by: ['service'], where: OF_GATEWAY },
           ),
           '{{service}} unreadable {{code}}': orZero(
-            total('zeelos_stream_records_unreadable_total', { by: ['service', 'code'] }),
+            total('zeelos_stream_records_unreadable_total', { by: ['service', 'code'], where: OF_GATEWAY }),
             STREAM_IN,
-            {
-              by: ['service'],
-            },
+            { by: ['service'], where: OF_GATEWAY },
           ),
         },
       }),
@@ -222,7 +218,10 @@ export const pipelines = board({
         unit: units.Short,
         width: 24,
         series: {
-          '{{gateway}} {{path}}': highest('zeelos_stream_minute_records_by_path', { by: ['gateway', 'path'] }),
+          '{{gateway}} {{path}}': highest('zeelos_stream_minute_records_by_path', {
+            by: ['gateway', 'path'],
+            where: OF_GATEWAY,
+          }),
         },
       }),
     ],

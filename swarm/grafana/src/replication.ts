@@ -1,5 +1,5 @@
 import * as units from '@grafana/grafana-foundation-sdk/units';
-import { board, gatewayVariable, OF_GATEWAY } from './board.ts';
+import { board, gatewayVariable, OF_GATEWAY, toBoard } from './board.ts';
 import { graph, stat, table } from './panels.ts';
 import { growth, highest, lowest, now, orZero, quantile, rate, total } from './promql.ts';
 
@@ -83,6 +83,9 @@ export const replication = board({
           behind: units.Seconds,
           'deleted in': units.Seconds,
           'end to end': units.Seconds,
+        },
+        links: {
+          gateway: toBoard('zeelos-lwm2m-server', 'LwM2M server of this gateway', { gateway: 'gateway' }),
         },
       }),
       graph({

@@ -1,16 +1,18 @@
 import * as units from '@grafana/grafana-foundation-sdk/units';
 import { board, fluxVariable } from './board.ts';
-import { flux, namedBy, points, tagValues } from './flux.ts';
+import { DEVICE_LINKS } from './device-links.ts';
+import { flux, namedBy, tagValues, values } from './flux.ts';
 import { fluxGraph, fluxStat, fluxTable, timeline } from './panels.ts';
 
 const NAME = namedBy('serverId', 'ep', 'path');
 const PER_RESOURCE = 'group(columns: ["serverId", "ep", "path"])';
 const TABLE_ROWS = 200;
+const WHERE = { serverId: 'gateway', ep: 'endpoint', path: 'path' };
 
 /** One value a resource, by a selector or an aggregate that the store does itself, as a column of its own. */
 function column(name: string, of: 'last' | 'min' | 'mean' | 'max' | 'count'): string {
   return flux(
-    points(['value']),
+    values('value'),
     `${of}()`,
     'group()',
     `keep(columns: ["serverId", "ep", "path", "kind", ${of === 'last' ? '"_time", ' : ''}"_value"])`,
@@ -21,11 +23,12 @@ function column(name: string, of: 'last' | 'min' | 'mean' | 'max' | 'count'): st
 export const sensors = board({
   uid: 'zeelos-sensors',
   title: 'Sensor values',
-  about: 'What devices measure and say: numbers, texts and switches of each resource, from InfluxDB.',
+  about:
+    'What devices measure and say: numbers, texts and switches of each resource, from InfluxDB. What analyses make of them has a dashboard of its own.',
   variables: [
-    fluxVariable('server', 'Server', tagValues('serverId')),
-    fluxVariable('endpoint', 'Endpoint', tagValues('ep', ['serverId'])),
-    fluxVariable('path', 'Path', tagValues('path', ['serverId', 'ep'])),
+    fluxVariable('gateway', 'Gateway', tagValues('resources', 'serverId')),
+    fluxVariable('endpoint', 'Endpoint', tagValues('resources', 'ep', ['serverId'])),
+    fluxVariable('path', 'Path', tagValues('resources', 'path', ['serverId', 'ep'])),
   ],
   rows: {
     Overview: [
@@ -35,7 +38,7 @@ export const sensors = board({
         unit: units.Short,
         width: 6,
         name: 'values',
-        flux: flux(points(['value', 'svalue', 'bvalue']), 'count()', 'group()', 'sum()'),
+        flux: flux(values('value', 'svalue', 'bvalue'), 'count()', 'group()', 'sum()'),
       }),
       fluxStat({
         title: 'Devices with values',
@@ -43,14 +46,7 @@ export const sensors = board({
         unit: units.Short,
         width: 6,
         name: 'devices',
-        flux: flux(
-          points(['value']),
-          'last()',
-          'keep(columns: ["ep"])',
-          'group()',
-          'distinct(column: "ep")',
-          'count()',
-        ),
+        flux: flux(values('value'), 'last()', 'keep(columns: ["ep"])', 'group()', 'distinct(column: "ep")', 'count()'),
       }),
       fluxStat({
         title: 'Resources with values',
@@ -58,7 +54,7 @@ export const sensors = board({
         unit: units.Short,
         width: 6,
         name: 'resources',
-        flux: flux(points(['value']), 'last()', PER_RESOURCE, 'last()', 'group()', 'count()'),
+        flux: flux(values('value'), 'last()', PER_RESOURCE, 'last()', 'group()', 'count()'),
       }),
       fluxStat({
         title: 'Newest value',
@@ -68,7 +64,7 @@ export const sensors = board({
         width: 6,
         name: 'newest',
         flux: flux(
-          points(['value']),
+          values('value'),
           'last()',
           'group()',
           'max(column: "_time")',
@@ -84,8 +80,9 @@ export const sensors = board({
         width: 24,
         name: NAME,
         points: true,
+        signed: true,
         flux: flux(
-          points(['value']),
+          values('value'),
           'aggregateWindow(every: v.windowPeriod, fn: mean, createEmpty: false)',
           PER_RESOURCE,
           'sort(columns: ["_time"])',
@@ -102,7 +99,18 @@ export const sensors = board({
           column('max', 'max'),
           column('values', 'count'),
         ],
-        units: { at: units.DateTimeFromNow },
+        columns: {
+          ...WHERE,
+          kind: 'kind',
+          newest: 'newest',
+          at: 'measured',
+          min: 'min',
+          mean: 'mean',
+          max: 'max',
+          values: 'values',
+        },
+        units: { measured: units.DateTimeFromNow },
+        links: DEVICE_LINKS,
       }),
       fluxGraph({
         title: 'Values per step',
@@ -111,7 +119,7 @@ export const sensors = board({
         unit: units.Short,
         name: namedBy('serverId', 'ep'),
         flux: flux(
-          points(['value']),
+          values('value'),
           'aggregateWindow(every: v.windowPeriod, fn: count, timeSrc: "_start")',
           'group(columns: ["serverId", "ep"])',
           'aggregateWindow(every: v.windowPeriod, fn: sum, timeSrc: "_start")',
@@ -123,7 +131,7 @@ export const sensors = board({
         width: 12,
         flux: [
           flux(
-            points(['value']),
+            values('value'),
             'last()',
             'group(columns: ["serverId", "ep"])',
             'max(column: "_time")',
@@ -133,7 +141,9 @@ export const sensors = board({
             `limit(n: ${TABLE_ROWS})`,
           ),
         ],
+        columns: { serverId: 'gateway', ep: 'endpoint', silent: 'silent' },
         units: { silent: units.Seconds },
+        links: DEVICE_LINKS,
       }),
     ],
     'Texts and switches': [
@@ -143,7 +153,7 @@ export const sensors = board({
         unit: units.BoolOnOff,
         name: NAME,
         flux: flux(
-          points(['bvalue']),
+          values('bvalue'),
           'aggregateWindow(every: v.windowPeriod, fn: last, createEmpty: false)',
           PER_RESOURCE,
           'sort(columns: ["_time"])',
@@ -154,15 +164,16 @@ export const sensors = board({
         about: `The newest ${TABLE_ROWS} texts: values that are text, and what a reply says in words.`,
         flux: [
           flux(
-            points(['svalue']),
+            values('svalue'),
             `tail(n: ${TABLE_ROWS})`,
             'group()',
             'keep(columns: ["_time", "serverId", "ep", "path", "kind", "_value"])',
             'sort(columns: ["_time"], desc: true)',
             `limit(n: ${TABLE_ROWS})`,
-            'rename(columns: {_value: "text"})',
           ),
         ],
+        columns: { _time: 'time', ...WHERE, kind: 'kind', _value: 'text' },
+        links: DEVICE_LINKS,
       }),
     ],
   },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { avroResponseCodes } from '../../../schemas/generated/records.ts';
 import { DASHBOARDS } from '../../../swarm/grafana/src/dashboards.ts';
 import { INFLUXDB, PROMETHEUS } from '../../../swarm/grafana/src/data-sources.ts';
 import { HISTOGRAMS, METRICS, OF_PROMETHEUS } from '../../../swarm/grafana/src/metrics.ts';
@@ -58,6 +59,58 @@ describe('dashboards', () => {
       [...known, ...histograms].filter((name) => !used.has(name)),
       [],
     );
+  });
+
+  it('lead from cells of tables to dashboards that are there, choosing variables that they have by columns of the row', () => {
+    const variablesByUid = new Map(
+      all.map(([, dashboard]) => [dashboard.uid, variablesOf(dashboard).map((one) => one.name)]),
+    );
+    let seen = 0;
+    for (const [, dashboard] of all) {
+      for (const panel of panelsOf(dashboard)) {
+        const overrides = panel.fieldConfig?.overrides ?? [];
+        const links = overrides.flatMap(({ properties }) =>
+          properties.flatMap(({ id, value }) => (id === 'links' ? (value as { url: string }[]) : [])),
+        );
+        const text = JSON.stringify([panel.targets, panel.transformations]);
+        for (const { url } of links) {
+          seen++;
+          const [, uid = '', query = ''] = /^\/d\/([a-z0-9-]+)\?(.+)&\$\{__url_time_range\}$/.exec(url)!;
+          const variables = variablesByUid.get(uid);
+          assert.ok(variables !== undefined, url);
+          for (const part of query.split('&')) {
+            const [, variable = '', column = ''] = /^var-(\w+)=\$\{__data\.fields\.(\w+):percentencode\}$/.exec(part)!;
+            assert.ok(variables.includes(variable), url);
+            assert.ok(new RegExp(`\\b${column}\\b`).test(text), `${panel.title} has no column ${column}`);
+          }
+        }
+      }
+    }
+    assert.ok(seen >= 10);
+  });
+
+  it('show times as the browser of whoever looks has them, and offer several values and all of each variable', () => {
+    for (const [name, dashboard] of all) {
+      assert.equal(dashboard.timezone, 'browser', name);
+      for (const variable of variablesOf(dashboard)) {
+        const { multi, includeAll, allValue } = variable;
+        assert.deepEqual([multi, includeAll, allValue], [true, true, '.*'], `${name} ${variable.name}`);
+      }
+    }
+  });
+
+  it('colour words that have a colour, and cut no number off that may be below 0', () => {
+    const graphs = all.flatMap(([, dashboard]) => panelsOf(dashboard).filter(({ type }) => type === 'timeseries'));
+    const measured = graphs.filter((panel) =>
+      targetsOf(panel).some(({ query = '' }) => /"(value|mean)"\)/.test(query)),
+    );
+    const unsigned = measured
+      .filter((panel) => panel.fieldConfig?.defaults.min !== undefined)
+      .map(({ title }) => title);
+    assert.deepEqual(unsigned, ['Values per step']);
+    const log = panelsOf(DASHBOARDS.commands!).find(({ title }) => title === 'Command log')!;
+    const [codes] = log.fieldConfig?.defaults.mappings ?? [];
+    assert.deepEqual(Object.keys((codes as { options: object }).options).sort(), [...avroResponseCodes].sort());
   });
 
   for (const [name, dashboard] of all) {
