@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { ErrorCode } from '../common/errors.ts';
+import { Progress, type TaskProgress } from './progress.ts';
 import type { Sink, SkipReason, Skips } from './sink.ts';
 
 /** What became of the records of one chunk. `skipped` and `poison` are parts of `total`; the rest was written. */
@@ -16,12 +17,14 @@ export interface ChunkOutcome {
 export class ConnectorMetrics {
   readonly #meters: Meters;
   readonly #connector: string;
+  readonly #progress: TaskProgress;
   readonly #retire: () => void;
 
   /** Several connectors of a process share one registry. @param connector its name; empty for one that has a process of its own */
   constructor(registry: Registry, sink: Pick<Sink, 'counters'>, connector = '') {
     this.#meters = Meters.of(registry);
     this.#connector = connector;
+    this.#progress = Progress.of(registry).begin(connector);
     this.#retire = this.#meters.storeEvents.add(connector, sink);
   }
 
@@ -53,15 +56,37 @@ export class ConnectorMetrics {
     this.#meters.lag.set({ connector: this.#connector, topic, partition: String(partition) }, Number(records));
   }
 
-  /** The partitions now belong to another member: what is said of them here is old. */
-  forgetLag(): void {
+  /** The group has shared its partitions: what is said here of those of before is old. */
+  joined(): void {
+    this.#progress.joined();
     this.#meters.forgetLag(this.#connector);
+  }
+
+  committed(): void {
+    this.#progress.committed();
+  }
+
+  /** Shows how long the work on a batch takes while it goes on. */
+  async inHand<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#progress.take();
+    try {
+      return await work();
+    } finally {
+      done();
+    }
   }
 
   /** What the sink counted stays in the sum. */
   close(): void {
     this.#retire();
-    this.forgetLag();
+    this.#progress.end();
+    this.#meters.forgetLag(this.#connector);
+  }
+
+  /** A connector is gone: so that names which come and go do not add up. */
+  static forget(registry: Registry, connector: string): void {
+    Meters.of(registry).forget(connector);
+    Progress.of(registry).forget(connector);
   }
 }
 
@@ -122,11 +147,23 @@ class Meters {
   }
 
   forgetLag(connector: string): void {
-    const values = (this.lag as unknown as { hashMap: Record<string, { labels: Record<string, string> }> }).hashMap;
-    for (const { labels } of Object.values(values))
-      if (labels.connector === connector)
-        this.lag.remove(labels as Record<'connector' | 'topic' | 'partition', string>);
+    removeOf(this.lag, connector);
   }
+
+  forget(connector: string): void {
+    for (const metric of [this.taken, this.stored, this.skipped, this.deadLettered, this.retries, this.lag])
+      removeOf(metric, connector);
+    this.storeEvents.forget(connector);
+  }
+}
+
+/** prom-client has no way to ask for the label sets of a metric. */
+function removeOf(metric: object, connector: string): void {
+  const { hashMap, remove } = metric as {
+    hashMap: Record<string, { labels: Record<string, string> }>;
+    remove(labels: Record<string, string>): void;
+  };
+  for (const { labels } of Object.values(hashMap)) if (labels.connector === connector) remove.call(metric, labels);
 }
 
 /** What the sinks count themselves: of those that run, and what those that ended have left. */
@@ -155,6 +192,10 @@ class StoreEvents {
     return () => {
       if (this.#running.delete(one)) addCounts(this.#ended, connector, sink.counters);
     };
+  }
+
+  forget(connector: string): void {
+    this.#ended.delete(connector);
   }
 
   #totals(): ReadonlyMap<string, ReadonlyMap<string, number>> {

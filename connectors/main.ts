@@ -67,11 +67,12 @@ async function run(
     const deadLetters = new DeadLetters(kafka, log);
     closers.add('dead letters', () => deadLetters.close());
     closers.add('store', () => sink.close());
+    const metrics = new ConnectorMetrics(health.metrics, sink);
     const runner = new Runner({
       sink,
       decoder: new ValueDecoder(registrySource(settings.registryUrl)),
       deadLetters,
-      metrics: new ConnectorMetrics(health.metrics, sink),
+      metrics,
       log,
       batchRecords: settings.batchRecords,
       onWaiting: (reason) => (reason === undefined ? health.setReady('flow') : health.setNotReady('flow', reason)),
@@ -89,7 +90,9 @@ async function run(
       topics: settings.gatewayIds.flatMap((id) => CONNECTORS[name].topics.map((topic) => TOPICS[topic].nameFor(id))),
       topicCheckMs: settings.topicCheckSeconds * 1_000,
       batchBytes: settings.fetchBytes,
-      onBatch: (batch) => runner.handle(batch),
+      onBatch: (batch) => metrics.inHand(() => runner.handle(batch)),
+      onJoined: () => metrics.joined(),
+      onCommitted: () => metrics.committed(),
       onTopics: (present, missing) => showTopics(health, present, missing),
       signal,
       log,

@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { Progress, type TaskProgress } from './progress.ts';
 
 interface SourceMeters {
   readonly rows: Counter<'connector'>;
@@ -11,9 +12,11 @@ const byRegistry = new WeakMap<Registry, SourceMeters>();
 export class SourceMetrics {
   readonly #meters: SourceMeters;
   readonly #connector: string;
+  readonly #progress: TaskProgress;
 
   constructor(registry: Registry, connector: string) {
     this.#connector = connector;
+    this.#progress = Progress.of(registry).begin(connector);
     this.#meters = byRegistry.get(registry) ?? makeMeters(registry);
     byRegistry.set(registry, this.#meters);
   }
@@ -22,6 +25,18 @@ export class SourceMetrics {
   round(rows: number, behindMs: number): void {
     this.#meters.rows.inc({ connector: this.#connector }, rows);
     this.#meters.behind.set({ connector: this.#connector }, behindMs / 1_000);
+    this.#progress.committed();
+  }
+
+  close(): void {
+    this.#progress.end();
+    this.#meters.behind.remove({ connector: this.#connector });
+  }
+
+  static forget(registry: Registry, connector: string): void {
+    const meters = byRegistry.get(registry);
+    meters?.rows.remove({ connector });
+    meters?.behind.remove({ connector });
   }
 }
 

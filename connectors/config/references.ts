@@ -18,9 +18,16 @@ export function hasReference(text: string): boolean {
  */
 export class References {
   readonly #folders: readonly string[];
+  readonly #onRead: ((secret: string) => void) | undefined;
 
-  constructor(folders: readonly string[]) {
+  constructor(folders: readonly string[], onRead?: (secret: string) => void) {
     this.#folders = folders;
+    this.#onRead = onRead;
+  }
+
+  /** The same, telling what stood in the files, so that it can be kept out of what is shown. */
+  telling(onRead: (secret: string) => void): References {
+    return new References(this.#folders, onRead);
   }
 
   /** Errors: SINK_UNAVAILABLE (retriable) while a file cannot be read, CONFIG_INVALID for one outside the folders or without the key. */
@@ -29,7 +36,9 @@ export class References {
     let at = 0;
     for (const match of text.matchAll(REFERENCE)) {
       const [whole, provider, path, key] = match as unknown as [string, string, string, string];
-      resolved += text.slice(at, match.index) + (await this.#valueOf(provider, path, key));
+      const value = await this.#valueOf(provider, path, key);
+      this.#onRead?.(value);
+      resolved += text.slice(at, match.index) + value;
       at = match.index + whole.length;
     }
     return resolved + text.slice(at);

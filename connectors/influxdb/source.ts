@@ -51,6 +51,7 @@ export async function runInfluxSource(
       }
     }
   } finally {
+    metrics.close();
     client.close();
   }
 }

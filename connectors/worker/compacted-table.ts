@@ -114,7 +114,11 @@ export class CompactedTable {
       this.#o.log.warn({ topic: this.#o.topic, offset }, 'a record that is no JSON is left out');
       return;
     }
-    this.#o.onRecord(key.toString(), content, this.#live);
+    try {
+      this.#o.onRecord(key.toString(), content, this.#live);
+    } catch (error) {
+      this.#o.log.error({ topic: this.#o.topic, offset, err: error }, 'a record that cannot be taken is left out');
+    }
   }
 
   #becomeLive(): void {

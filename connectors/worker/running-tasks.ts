@@ -1,7 +1,9 @@
 import { messageOf, PlatformError } from '../../common/errors.ts';
-import { untilAborted } from '../../common/lifecycle.ts';
+import { sleep, untilAborted } from '../../common/lifecycle.ts';
+import type { Log } from '../../common/log.ts';
 import type { RawConfig } from '../config/definition.ts';
-import type { Status } from './statuses.ts';
+import { SecretTexts } from './secrets.ts';
+import { type Status, statusKey } from './statuses.ts';
 import { runTask, type TaskContext } from './tasks.ts';
 
 /** A task that this worker has. */
@@ -13,83 +15,119 @@ export interface WantedTask {
   readonly paused: boolean;
 }
 
+/** What a task tells of itself. */
+export type TaskStatus = Omit<Status, 'worker_id'>;
+
 interface RunningTask {
   readonly wanted: WantedTask;
   readonly stopping: AbortController;
-  readonly ended: Promise<void>;
+  readonly log: Log;
+  status: TaskStatus;
+  ended: Promise<void>;
 }
+
+/** A task that does not end in this time when it is told to is left to itself, so that the others do not wait for it. */
+const STOP_LIMIT_MS = 30_000;
 
 export interface RunningTasksOptions {
   readonly context: TaskContext;
   /** Told each change of a task that is still this worker's. */
-  onStatus(connector: string, number: number, status: Omit<Status, 'worker_id'>): void;
+  onStatus(connector: string, number: number, status: TaskStatus): void;
   onTopic(connector: string, topic: string): void;
 }
 
 /** The tasks of this worker: starts what is wanted, stops what is not, and tells what became of each. */
 export class RunningTasks {
   readonly #o: RunningTasksOptions;
+  /** By the key of the status. */
   readonly #running = new Map<string, RunningTask>();
 
   constructor(o: RunningTasksOptions) {
     this.#o = o;
   }
 
-  has(connector: string, number: number): boolean {
-    return this.#running.has(keyOf(connector, number));
+  /** A task of this worker, and what became of it. */
+  byKey(key: string): { readonly wanted: WantedTask; readonly status: TaskStatus } | undefined {
+    return this.#running.get(key);
   }
 
   all(): readonly WantedTask[] {
     return [...this.#running.values()].map(({ wanted }) => wanted);
   }
 
-  /** Resolves once what is not wanted any more has stopped; a task of a newer version takes the place of the older. */
-  async become(wanted: readonly WantedTask[]): Promise<void> {
-    const next = new Map(wanted.map((one) => [keyOf(one.connector, one.number), one]));
+  /** Of the tasks that run; a new one begins with the level of the worker's. */
+  setLogLevel(level: string): void {
+    for (const { log } of this.#running.values()) log.level = level;
+  }
+
+  /**
+   * Resolves once what is not wanted any more has stopped; a task of a newer version takes the place of the older. Returns those that
+   * have nothing in their place.
+   */
+  async become(wanted: readonly WantedTask[]): Promise<readonly WantedTask[]> {
+    const next = new Map(wanted.map((one) => [statusKey(one.connector, one.number), one]));
     const stale = [...this.#running].filter(([key, { wanted: now }]) => {
       const then = next.get(key);
       return then === undefined || then.version !== now.version || then.paused !== now.paused;
     });
     await Promise.all(stale.map(([key]) => this.#stop(key)));
-    for (const [key, one] of next) if (!this.#running.has(key)) this.#start(key, one);
+    for (const [key, one] of next) if (!this.#running.has(key)) this.#start(one);
+    return stale.filter(([key]) => !next.has(key)).map(([, task]) => task.wanted);
   }
 
   /** Starts a task of ours anew, also one that has failed. */
   async restart(connector: string, number: number): Promise<void> {
-    const key = keyOf(connector, number);
+    const key = statusKey(connector, number);
     const found = this.#running.get(key);
     if (found === undefined) return;
     await this.#stop(key);
-    this.#start(key, found.wanted);
+    this.#start(found.wanted);
   }
 
   async #stop(key: string): Promise<void> {
     const task = this.#running.get(key);
+    if (task === undefined) return;
     this.#running.delete(key);
-    task?.stopping.abort();
-    await task?.ended;
+    task.stopping.abort();
+    const patience = new AbortController();
+    const late = sleep(STOP_LIMIT_MS, patience.signal).then(() => {
+      if (!patience.signal.aborted) task.log.error('the task does not end; it is left to itself');
+    });
+    await Promise.race([task.ended, late]);
+    patience.abort();
   }
 
-  #start(key: string, wanted: WantedTask): void {
-    const stopping = new AbortController();
-    const ended = this.#run(wanted, stopping.signal);
-    this.#running.set(key, { wanted, stopping, ended });
+  #start(wanted: WantedTask): void {
+    const { connector, number } = wanted;
+    const task: RunningTask = {
+      wanted,
+      stopping: new AbortController(),
+      log: this.#o.context.log.child({ connector, task: number }),
+      status: { state: wanted.paused ? 'PAUSED' : 'RUNNING' },
+      ended: Promise.resolve(),
+    };
+    this.#running.set(statusKey(connector, number), task);
+    task.ended = this.#run(task);
   }
 
-  async #run({ connector, number, config, paused }: WantedTask, signal: AbortSignal): Promise<void> {
+  async #run(task: RunningTask): Promise<void> {
     const { context, onStatus, onTopic } = this.#o;
-    const tell = (status: Omit<Status, 'worker_id'>) => {
-      if (!signal.aborted) onStatus(connector, number, status);
+    const { connector, number, config, paused } = task.wanted;
+    const { signal } = task.stopping;
+    const { log } = task;
+    const tell = (status: TaskStatus) => {
+      if (signal.aborted) return;
+      task.status = status;
+      onStatus(connector, number, status);
     };
     if (paused) {
       tell({ state: 'PAUSED' });
       return await untilAborted(signal);
     }
-    let waiting: string | undefined;
+    const secrets = new SecretTexts(config);
     const onWaiting = (reason: string | undefined) => {
-      if (reason === waiting) return;
-      waiting = reason;
-      tell({ state: 'RUNNING', ...(reason !== undefined && { waiting: reason }) });
+      const waiting = reason === undefined ? undefined : secrets.hiddenIn(cut(reason));
+      if (waiting !== task.status.waiting) tell({ state: 'RUNNING', ...(waiting !== undefined && { waiting }) });
     };
     tell({ state: 'RUNNING' });
     const topics = new Set<string>();
@@ -98,19 +136,24 @@ export class RunningTasks {
       topics.add(topic);
       onTopic(connector, topic);
     };
-    const log = context.log.child({ connector, task: number });
+    const references = context.references.telling((text) => secrets.add(text));
+    const options = { connector, number, config, signal, onWaiting, onTopic: onNewTopic };
     try {
-      await runTask({ connector, number, config, signal, onWaiting, onTopic: onNewTopic }, { ...context, log });
+      await runTask(options, { ...context, references, log });
     } catch (error) {
       if (signal.aborted) return;
-      log.error({ err: error }, 'the task has failed; it stands until it is restarted or configured anew');
-      tell({ state: 'FAILED', trace: traceOf(error) });
+      const trace = secrets.hiddenIn(cut(traceOf(error)));
+      log.error({ trace }, 'the task has failed; it stands until it is restarted or configured anew');
+      tell({ state: 'FAILED', trace });
     }
   }
 }
 
-function keyOf(connector: string, number: number): string {
-  return `${connector}/${number}`;
+/** Longest trace and reason, in UTF-16 code units: a store may answer with a page. */
+const LONGEST_TEXT = 8_192;
+
+function cut(text: string): string {
+  return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
 }
 
 const CAUSES_SHOWN = 5;

@@ -27,6 +27,40 @@ export function unhidden(config: RawConfig, former: RawConfig | undefined): RawC
   );
 }
 
+/** Secrets of one task; the newest, since files may be changed. */
+const TEXTS_LIMIT = 64;
+/** A shorter one would be found everywhere. */
+const SHORTEST_TEXT = 4;
+
+/** What a task must not show, wherever an error carries it. */
+export class SecretTexts {
+  readonly #texts = new Set<string>();
+
+  constructor(config: RawConfig) {
+    const secrets = secretNames(config);
+    for (const [name, text] of Object.entries(config)) if (secrets.has(name) && !hasReference(text)) this.add(text);
+  }
+
+  add(text: string): void {
+    if (text.length < SHORTEST_TEXT) return;
+    for (const one of [text, encodeURIComponent(text)]) {
+      this.#texts.delete(one);
+      this.#texts.add(one);
+    }
+    for (const oldest of this.#texts) {
+      if (this.#texts.size <= TEXTS_LIMIT) break;
+      this.#texts.delete(oldest);
+    }
+  }
+
+  /** The text without them, and without the user of an address. */
+  hiddenIn(text: string): string {
+    let hidden = text;
+    for (const secret of this.#texts) hidden = hidden.replaceAll(secret, HIDDEN);
+    return hidden.replace(/\/\/[^/@\s]+@/g, `//${HIDDEN}@`);
+  }
+}
+
 function secretNames(config: RawConfig): ReadonlySet<string> {
   const table: DefinitionTable = connectorClassOf(config['connector.class'])?.row.table ?? {};
   const known = Object.values(table).flatMap(({ type, names }) => (type === 'PASSWORD' ? names : []));

@@ -2,17 +2,21 @@ import type { Registry } from 'prom-client';
 import { isRetriable, PlatformError } from '../../common/errors.ts';
 import type { KafkaCluster } from '../../common/kafka/client.ts';
 import type { ConsumedBatch } from '../../common/kafka/consumer.ts';
+import { topicNames } from '../../common/kafka/topics.ts';
 import { backoffMs, Closers, sleep } from '../../common/lifecycle.ts';
 import type { Log } from '../../common/log.ts';
 import { registrySource } from '../../common/schema-registry.ts';
+import { TOPICS_LIMIT } from '../config/common-config.ts';
 import {
   type CheckedConfig,
   checkConfig,
   type InfluxSinkConfig,
   type OrientSinkConfig,
+  ROW_TOPICS,
 } from '../config/connector-classes.ts';
 import type { RawConfig } from '../config/definition.ts';
 import type { References } from '../config/references.ts';
+import { TopicChooser } from '../config/sink-topics.ts';
 import { ConnectorMetrics } from '../connector-metrics.ts';
 import { DeadLetters } from '../dead-letters.ts';
 import { ValueDecoder } from '../decode.ts';
@@ -109,7 +113,7 @@ async function runSink(checked: CheckedSink, o: TaskOptions, context: TaskContex
     const onBatch = async (batch: ConsumedBatch) => {
       o.onTopic(batch.topic);
       try {
-        await runner.handle(batch);
+        await metrics.inHand(() => runner.handle(batch));
       } catch (error) {
         if (isTheEnd(error)) failed.abort(error);
         throw error;
@@ -125,9 +129,10 @@ async function runSink(checked: CheckedSink, o: TaskOptions, context: TaskContex
       topicCheckMs: values.topicCheckMs,
       batchBytes: values.batchBytes,
       ...(values.batchAgeMs === 0 ? {} : { gather: { bytes: values.batchBytes, ms: values.batchAgeMs } }),
-      onJoined: () => metrics.forgetLag(),
-      onTopics: (present) =>
-        o.onWaiting(present.length > 0 ? undefined : `none of these topics exists yet: ${values.topics.join(', ')}`),
+      ...chooseOf(checked, context),
+      onJoined: () => metrics.joined(),
+      onCommitted: () => metrics.committed(),
+      onTopics: (present) => o.onWaiting(present.length > 0 ? undefined : missingText(values)),
     });
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -135,6 +140,29 @@ async function runSink(checked: CheckedSink, o: TaskOptions, context: TaskContex
     await closers.closeAll();
   }
   if (failed.signal.aborted && !o.signal.aborted) throw failed.signal.reason;
+}
+
+/** How a sink with `topics.regex` finds its topics. */
+function chooseOf(checked: CheckedSink, context: TaskContext): { choose?: () => Promise<readonly string[]> } {
+  const { topicsRegex: pattern, deadLetterTopic } = checked.values;
+  if (pattern === undefined) return {};
+  const { kafka, groupId, log } = context;
+  const statements = checked.kind === 'influxSink' ? checked.statements : [];
+  const chooser = new TopicChooser({ pattern, statements, rows: ROW_TOPICS[checked.kind], deadLetterTopic, groupId });
+  let leftBefore = 0;
+  const choose = async () => {
+    const { topics, left } = await chooser.choose(await topicNames(kafka));
+    if (left !== leftBefore && left > 0)
+      log.warn({ left }, `more topics match than the ${TOPICS_LIMIT} that one connector takes; use two expressions`);
+    leftBefore = left;
+    return topics;
+  };
+  return { choose };
+}
+
+function missingText({ topics, topicsRegex }: CheckedSink['values']): string {
+  if (topicsRegex !== undefined) return `no topic that can be taken matches ${topicsRegex} yet`;
+  return `none of these topics exists yet: ${topics.join(', ')}`;
 }
 
 /** A fault of ours must not be repeated for ever; a rebalance or an outage of Kafka passes. */

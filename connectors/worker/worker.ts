@@ -1,14 +1,19 @@
+import { randomUUID } from 'node:crypto';
 import { PlatformError } from '../../common/errors.ts';
 import { shareSlots } from '../../common/kafka/member-slots.ts';
 import { ensureTopics } from '../../common/kafka/topics.ts';
-import { sleep, untilDone } from '../../common/lifecycle.ts';
-import { connectorClassOf } from '../config/connector-classes.ts';
+import { untilDone } from '../../common/lifecycle.ts';
 import type { RawConfig } from '../config/definition.ts';
+import { ConnectorMetrics } from '../connector-metrics.ts';
+import { SourceMetrics } from '../source-metrics.ts';
 import { CompactedTable } from './compacted-table.ts';
 import { ConnectorConfigs, type ConnectorEntry, type TargetState } from './connector-configs.ts';
 import { RunningTasks, type WantedTask } from './running-tasks.ts';
+import { StatusWriter } from './status-writer.ts';
 import { type Status, Statuses, type StatusPart, statusKey, topicKey } from './statuses.ts';
+import { SLOTS, slotOf, taskCountOf } from './task-slots.ts';
 import type { TaskContext } from './tasks.ts';
+import { showTasks, type TaskState } from './worker-metrics.ts';
 
 export interface WorkerOptions extends TaskContext {
   /** Shown as `worker_id`: host:port of its REST interface. */
@@ -18,12 +23,8 @@ export interface WorkerOptions extends TaskContext {
   readonly sessionTimeoutMs?: number;
 }
 
-/**
- * Partitions of the topic by which workers share tasks: a task has the slot of its connector's name and its number, and the worker that the
- * group gives the partition runs it. More workers than slots would be idle.
- */
-const SLOTS = 60;
-const CORRECT_AFTER_MS = 1_000;
+/** Records of the configuration topic that are warned of; more of them are told at level debug. */
+const STRANGE_WARNINGS = 20;
 
 /**
  * One worker of a group. Which connectors there are and in what state they should be stands in one compacted topic, what became of them in
@@ -31,31 +32,50 @@ const CORRECT_AFTER_MS = 1_000;
  */
 export class Worker {
   readonly configs = new ConnectorConfigs();
-  readonly statuses: Statuses;
+  readonly #statuses: Statuses;
+  readonly #writer: StatusWriter;
   readonly #o: WorkerOptions;
   readonly #tasks: RunningTasks;
+  /** One life of a worker: two may be started with one id. */
+  readonly #incarnation = randomUUID();
   #configTable: CompactedTable | undefined;
-  #statusTable: CompactedTable | undefined;
-  #slots: ReadonlySet<number> = new Set();
+  /** Undefined until the group has told. */
+  #slots: ReadonlySet<number> | undefined;
   #sharing: Promise<void> = Promise.resolve();
   /** One change after the other. */
   #work: Promise<void> = Promise.resolve();
   #isDue = false;
-  /** Writes of statuses that are under way. */
-  readonly #writing = new Set<Promise<void>>();
   #stopped = false;
+  #strange = 0;
+  /** Connectors that have metrics. */
+  #measured: readonly string[] = [];
 
   constructor(o: WorkerOptions) {
     this.#o = o;
-    this.statuses = new Statuses(o.workerId);
+    this.#statuses = new Statuses(this.#incarnation);
+    const ownStatus = (key: string) => {
+      const own = this.#stopped ? undefined : this.#tasks.byKey(key);
+      return own !== undefined && this.#owns(own.wanted.connector, own.wanted.number) ? own.status : undefined;
+    };
+    const { workerId, signal, log } = o;
+    this.#writer = new StatusWriter({
+      ...{ workerId, signal, log, ownStatus },
+      incarnation: this.#incarnation,
+      statuses: this.#statuses,
+    });
     this.#tasks = new RunningTasks({
       context: o,
-      onStatus: (connector, number, status) => this.#tell(connector, number, status),
-      onTopic: (connector, topic) => this.#write(topicKey(connector, topic), { topic, connector }),
+      onStatus: (connector, number, status) => this.#writer.tell(connector, number, status),
+      onTopic: (connector, topic) => this.#writer.write(topicKey(connector, topic), { topic, connector }),
     });
     this.configs.onChange = () => this.#reconcile();
     this.configs.onRestart = ({ connector, tasks }) => this.#restart(connector, tasks);
-    this.statuses.onForeign = (key) => void this.#correct(key);
+    this.configs.onStrange = (key, why) =>
+      log[++this.#strange <= STRANGE_WARNINGS ? 'warn' : 'debug'](
+        { key: key.slice(0, 200), why },
+        'a record of the configuration topic is left out',
+      );
+    showTasks(o.metrics, () => this.#taskStates());
   }
 
   /** Resolves once the worker knows what all workers know; waits for Kafka. */
@@ -66,11 +86,11 @@ export class Worker {
       ensureTopics(kafka, [{ topic: topic('slots'), partitions: SLOTS, settings: { 'cleanup.policy': 'compact' } }]),
     );
     const common = { kafka, log, signal };
-    [this.#statusTable, this.#configTable] = await Promise.all([
+    const [statusTable, configTable] = await Promise.all([
       CompactedTable.open({
         ...common,
         topic: topic('status'),
-        onRecord: (key, value) => this.statuses.take(key, value),
+        onRecord: (key, value) => this.#statuses.take(key, value),
       }),
       CompactedTable.open({
         ...common,
@@ -78,6 +98,8 @@ export class Worker {
         onRecord: (key, value, live) => this.configs.take(key, value, live),
       }),
     ]);
+    this.#writer.open(statusTable);
+    this.#configTable = configTable;
     if (signal.aborted) return;
     this.#sharing = shareSlots({
       ...common,
@@ -99,19 +121,27 @@ export class Worker {
     const owned = this.#tasks.all();
     await this.#tasks.become([]);
     for (const { connector, number } of owned) {
-      this.#write(statusKey(connector, number), this.#status({ state: 'UNASSIGNED' }));
-      if (number === 0) this.#write(statusKey(connector, 'connector'), this.#status({ state: 'UNASSIGNED' }));
+      this.#writer.tell(connector, number, { state: 'UNASSIGNED' });
+      if (number === 0) this.#writer.tell(connector, 'connector', { state: 'UNASSIGNED' });
     }
-    // The reader has stopped already, so nobody sees these writes here: it is enough that Kafka has them.
     await this.#configTable?.close();
-    await this.#statusTable?.close();
-    await Promise.allSettled(this.#writing);
+    await this.#writer.close();
   }
 
-  /** Errors: KAFKA_UNAVAILABLE, as of all that changes something. */
+  /** False when another creation of the name came first. Errors: KAFKA_UNAVAILABLE, as of all that changes something. */
+  async create(name: string, config: RawConfig, state: TargetState | undefined): Promise<boolean> {
+    const table = this.#table();
+    const id = randomUUID();
+    await ConnectorConfigs.claim(table, name, id);
+    if (!this.configs.isClaimedBy(name, id)) return false;
+    if (state !== undefined) await ConnectorConfigs.putState(table, name, state);
+    await ConnectorConfigs.put(table, name, { ...config, name });
+    await ConnectorConfigs.unclaim(table, name);
+    return true;
+  }
+
   async put(name: string, config: RawConfig): Promise<void> {
     await ConnectorConfigs.put(this.#table(), name, { ...config, name });
-    for (const key of this.statuses.keysOf(name, this.taskCount(name))) await this.#statusTable?.put(key, null);
   }
 
   async putState(name: string, state: TargetState): Promise<void> {
@@ -120,7 +150,7 @@ export class Worker {
 
   async remove(name: string): Promise<void> {
     await ConnectorConfigs.remove(this.#table(), name);
-    for (const key of this.statuses.keysOf(name)) await this.#statusTable?.put(key, null);
+    await this.#writer.remove(this.#statuses.keysOf(name));
   }
 
   /** Starts tasks anew, on whichever worker they are. */
@@ -128,8 +158,17 @@ export class Worker {
     await ConnectorConfigs.restart(this.#table(), { connector: name, tasks });
   }
 
+  topicsOf(name: string): readonly string[] {
+    return this.#statuses.topicsOf(name);
+  }
+
   async forgetTopics(name: string): Promise<void> {
-    for (const topic of this.statuses.topicsOf(name)) await this.#statusTable?.put(topicKey(name, topic), null);
+    await this.#writer.remove(this.topicsOf(name).map((topic) => topicKey(name, topic)));
+  }
+
+  setLogLevel(level: string): void {
+    this.#o.log.level = level;
+    this.#tasks.setLogLevel(level);
   }
 
   /** All that stood in the topics is known. */
@@ -139,11 +178,20 @@ export class Worker {
 
   taskCount(name: string): number {
     const entry = this.configs.get(name);
-    return entry === undefined || entry.state === 'STOPPED' ? 0 : taskCountOf(entry);
+    return entry === undefined ? 0 : taskCountOf(entry);
   }
 
+  /** What was told last, unless it cannot be true any more. */
   status(name: string, part: StatusPart): Status {
-    return this.statuses.get(name, part) ?? { state: 'UNASSIGNED', worker_id: '' };
+    const { workerId } = this.#o;
+    const told = this.#statuses.get(name, part);
+    if (told === undefined) return { state: 'UNASSIGNED', worker_id: '' };
+    const { incarnation, ...status } = told;
+    if (incarnation === this.#incarnation) return status;
+    // Told by a former life of this worker, or by one that has lost to this one what it spoke of.
+    const isOver =
+      this.#slots === undefined ? told.worker_id === workerId : this.#owns(name, part === 'connector' ? 0 : part);
+    return isOver ? { state: 'UNASSIGNED', worker_id: workerId } : status;
   }
 
   #table(): CompactedTable {
@@ -159,21 +207,65 @@ export class Worker {
       this.#isDue = false;
       if (this.#o.signal.aborted || this.#configTable === undefined) return;
       const wanted = this.configs.names().flatMap((name) => this.#wantedOf(name, this.configs.get(name)!));
-      await this.#tasks.become(wanted);
+      const over = await this.#tasks.become(wanted);
+      this.#forget(over);
       this.#tellConnectors();
     });
   }
 
+  /** Of tasks that are no more, not of those that another worker has now: said by whom they were, so it is the last word. */
+  #forget(over: readonly WantedTask[]): void {
+    for (const { connector, number } of over) {
+      if (number < this.taskCount(connector)) continue;
+      this.#writer.write(statusKey(connector, number), null);
+      if (number === 0 && this.configs.get(connector) === undefined)
+        for (const key of this.#statuses.keysOf(connector)) this.#writer.write(key, null);
+    }
+    const names = this.configs.names();
+    const present = new Set(names);
+    for (const name of this.#measured) {
+      if (present.has(name)) continue;
+      ConnectorMetrics.forget(this.#o.metrics, name);
+      SourceMetrics.forget(this.#o.metrics, name);
+    }
+    this.#measured = names;
+  }
+
   #wantedOf(name: string, entry: ConnectorEntry): readonly WantedTask[] {
-    if (entry.state === 'STOPPED') return [];
     const { config, version } = entry;
-    return Array.from({ length: taskCountOf(entry) }, (_, number) => number)
-      .filter((number) => this.#owns(name, number))
-      .map((number) => ({ connector: name, number, config, version, paused: entry.state === 'PAUSED' }));
+    return this.#ownTasks(name, entry).map((number) => ({
+      ...{ connector: name, number, config, version },
+      paused: entry.state === 'PAUSED',
+    }));
+  }
+
+  #ownTasks(name: string, entry: ConnectorEntry): readonly number[] {
+    return Array.from({ length: taskCountOf(entry) }, (_, number) => number).filter((number) =>
+      this.#owns(name, number),
+    );
   }
 
   #owns(name: string, number: number): boolean {
-    return this.#slots.has((hash(name) + number) % SLOTS);
+    return this.#slots?.has(slotOf(name, number)) === true;
+  }
+
+  #taskStates(): ReadonlyMap<string, readonly TaskState[]> {
+    const states = new Map<string, readonly TaskState[]>();
+    for (const name of this.configs.names()) {
+      const own = this.#ownTasks(name, this.configs.get(name)!);
+      if (own.length > 0)
+        states.set(
+          name,
+          own.map((number) => this.#stateOf(name, number)),
+        );
+    }
+    return states;
+  }
+
+  #stateOf(name: string, number: number): TaskState {
+    const status = this.#tasks.byKey(statusKey(name, number))?.status;
+    if (status === undefined || status.state === 'STOPPED') return 'UNASSIGNED';
+    return status.waiting === undefined ? status.state : 'WAITING';
   }
 
   /** The connector itself goes with its first task. */
@@ -181,10 +273,10 @@ export class Worker {
     for (const name of this.configs.names()) {
       if (!this.#owns(name, 0)) continue;
       const { state } = this.configs.get(name)!;
-      const status = this.#status({ state: state === 'STARTED' ? 'RUNNING' : state });
-      const now = this.statuses.get(name, 'connector');
-      if (now?.state !== status.state || now.worker_id !== status.worker_id)
-        this.#write(statusKey(name, 'connector'), status);
+      const expected = state === 'STARTED' ? 'RUNNING' : state;
+      const now = this.#statuses.get(name, 'connector');
+      if (now?.state !== expected || now.incarnation !== this.#incarnation)
+        this.#writer.tell(name, 'connector', { state: expected });
     }
   }
 
@@ -199,55 +291,4 @@ export class Worker {
       .then(work)
       .catch((error: unknown) => this.#o.log.error({ err: error }, 'a fault in the worker'));
   }
-
-  #tell(connector: string, number: number, status: Omit<Status, 'worker_id'>): void {
-    this.#latest.set(statusKey(connector, number), status);
-    this.#write(statusKey(connector, number), this.#status(status));
-  }
-
-  readonly #correcting = new Set<string>();
-  /** The last words of the tasks of this worker. */
-  readonly #latest = new Map<string, Omit<Status, 'worker_id'>>();
-
-  /**
-   * Another worker spoke last of a task that is ours: it lost the task while it was out of reach. Said again after a pause, for as long as
-   * two believe that they own a task they would answer each other.
-   */
-  async #correct(key: string): Promise<void> {
-    if (!this.#latest.has(key) || this.#correcting.has(key)) return;
-    this.#correcting.add(key);
-    await sleep(CORRECT_AFTER_MS, this.#o.signal);
-    this.#correcting.delete(key);
-    const status = this.#latest.get(key);
-    if (status === undefined || this.#stopped || this.statuses.byKey(key)?.worker_id === this.#o.workerId) return;
-    const own = this.#tasks.all().find(({ connector, number }) => statusKey(connector, number) === key);
-    if (own === undefined) this.#latest.delete(key);
-    else if (this.#owns(own.connector, own.number)) this.#write(key, this.#status(status));
-  }
-
-  #status(status: Omit<Status, 'worker_id'>): Status {
-    return { ...status, worker_id: this.#o.workerId };
-  }
-
-  #write(key: string, value: unknown): void {
-    const writing = (this.#statusTable?.put(key, value) ?? Promise.resolve()).catch((error: unknown) =>
-      this.#o.log.debug({ key, err: error }, 'a status could not be written'),
-    );
-    this.#writing.add(writing);
-    void writing.finally(() => this.#writing.delete(writing));
-  }
-}
-
-/** A source reads one query: one task. */
-function taskCountOf({ config }: ConnectorEntry): number {
-  if (connectorClassOf(config['connector.class'])?.row.type === 'source') return 1;
-  const count = Number(config['tasks.max'] ?? 1);
-  return Number.isInteger(count) && count > 0 ? count : 1;
-}
-
-/** FNV-1a over UTF-16 code units. */
-function hash(text: string): number {
-  let value = 0x811c9dc5;
-  for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);
-  return value >>> 0;
 }

@@ -93,7 +93,7 @@ function connectorRoutes(app: FastifyInstance, { worker, registryUrl }: RestCont
   });
   app.get<Named>('/connectors/:name/topics', async ({ params: { name } }) => {
     entryOf(worker, name);
-    return { [name]: { topics: worker.statuses.topicsOf(name) } };
+    return { [name]: { topics: worker.topicsOf(name) } };
   });
   app.put<Named>('/connectors/:name/topics/reset', async ({ params: { name } }, reply) => {
     entryOf(worker, name);
