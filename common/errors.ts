@@ -64,6 +64,11 @@ export const ERROR_CODES = {
     meaning: 'another server serves this gateway id, so this one writes nothing and ends',
     remedy: 'run one server per gateway id: stop the one that the message names, or give this one an id of its own',
   },
+  STREAM_STATE_STRANGE: {
+    retriable: false,
+    meaning: 'a record in the changelog of an analysis is none that the analysis can have written',
+    remedy: 'find out who writes there; such records are passed over, and compaction never takes them away',
+  },
   REGISTRY_UNAVAILABLE: {
     retriable: true,
     meaning: 'the schema registry does not answer',

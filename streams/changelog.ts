@@ -1,3 +1,4 @@
+import { PlatformError } from '../common/errors.ts';
 import type { KafkaCluster } from '../common/kafka/client.ts';
 import { FetchedRecords } from '../common/kafka/fetched-records.ts';
 import { PartitionFetcher } from '../common/kafka/partition-fetcher.ts';
@@ -11,19 +12,29 @@ export const POSITION_KEY = Buffer.from([0xff]);
 export interface TaskPosition {
   readonly offset: number;
   readonly clock: TaskClock;
+  /** `form` of the task; undefined where an older version wrote it. */
+  readonly form?: string | undefined;
 }
 
 /** Infinities are no JSON: a time that is not known yet is left out. */
-export function encodePosition({ offset, clock }: TaskPosition): Buffer {
-  return Buffer.from(
-    JSON.stringify({ offset, time: finite(clock.streamTimeMs), closed: finite(clock.closedThroughMs) }),
-  );
+export function encodePosition({ offset, clock, form }: TaskPosition): Buffer {
+  const { streamTimeMs, closedThroughMs } = clock;
+  return Buffer.from(JSON.stringify({ offset, time: finite(streamTimeMs), closed: finite(closedThroughMs), form }));
 }
 
+interface KeptPosition {
+  readonly offset: number;
+  readonly time?: number;
+  readonly closed?: number;
+  readonly form?: string;
+}
+
+/** Throws at what encodePosition cannot have written. */
 export function decodePosition(bytes: Buffer): TaskPosition {
-  const { offset, time, closed } = JSON.parse(bytes.toString()) as { offset: number; time?: number; closed?: number };
+  const { offset, time, closed, form } = JSON.parse(bytes.toString()) as KeptPosition;
+  if (!Number.isSafeInteger(offset)) throw new RangeError('no position');
   const never = Number.NEGATIVE_INFINITY;
-  return { offset, clock: { streamTimeMs: time ?? never, closedThroughMs: closed ?? never } };
+  return { offset, clock: { streamTimeMs: time ?? never, closedThroughMs: closed ?? never }, form };
 }
 
 function finite(time: number): number | undefined {
@@ -40,6 +51,9 @@ export interface RestoreOptions {
 
 export interface Restored {
   readonly records: number;
+  /** Records that this analysis cannot have written, and the offset of the first: passed over. */
+  readonly strange: number;
+  readonly firstStrange: number;
   /** Undefined when nothing was ever committed. */
   readonly position: TaskPosition | undefined;
 }
@@ -50,18 +64,21 @@ const RESTORE_WAIT_MS = 250;
 
 /**
  * Reads one partition of a changelog into a task, from its first record to the last that is committed now: the writer must be fenced
- * before. Errors: KAFKA_UNAVAILABLE, KAFKA_REFUSED, RECORD_BATCH_CORRUPT.
+ * before. Errors: KAFKA_UNAVAILABLE, KAFKA_REFUSED, RECORD_BATCH_CORRUPT; CONFIG_INVALID when the state is of another form, such as other
+ * windows: a position of it stands in the changelog.
  */
 export async function restore(o: RestoreOptions): Promise<Restored> {
   const ranges = await offsetRanges(o.kafka, o.topic);
   const range = ranges.find(({ partition }) => partition === o.partition);
-  if (range === undefined) return { records: 0, position: undefined };
+  if (range === undefined) return { records: 0, strange: 0, firstStrange: -1, position: undefined };
   const fetchBytes = RESTORE_FETCH_BYTES;
   const fetcher = new PartitionFetcher({ kafka: o.kafka, topic: o.topic, partition: o.partition, fetchBytes });
   const cursor = new FetchedRecords();
   const end = Number(range.next);
   let position: TaskPosition | undefined;
   let records = 0;
+  let strange = 0;
+  let firstStrange = -1;
   try {
     let at = Number(range.first);
     let next = at < end ? fetcher.fetch(at, RESTORE_WAIT_MS) : undefined;
@@ -75,7 +92,11 @@ export async function restore(o: RestoreOptions): Promise<Restored> {
       while (await cursor.nextBatch()) {
         while (cursor.next()) {
           records++;
-          position = restoreRecord(o.task, cursor) ?? position;
+          try {
+            position = restoreRecord(o.task, cursor) ?? position;
+          } catch {
+            if (strange++ === 0) firstStrange = cursor.offset;
+          }
         }
       }
       if (behind === at && at < end) next = fetcher.fetch(at, RESTORE_WAIT_MS);
@@ -85,16 +106,24 @@ export async function restore(o: RestoreOptions): Promise<Restored> {
     await fetcher.close();
   }
   o.signal.throwIfAborted();
-  if (position !== undefined) o.task.clock = position.clock;
-  return { records, position };
+  if (position !== undefined) {
+    assertForm(o, position);
+    o.task.clock = position.clock;
+  }
+  return { records, strange, firstStrange, position };
+}
+
+function assertForm({ task, topic }: RestoreOptions, { form }: TaskPosition): void {
+  if (form === undefined || form === task.form) return;
+  const remedy = 'give this one a --group-id of its own';
+  throw new PlatformError('CONFIG_INVALID', `${topic} holds ${form}, not ${task.form}: ${remedy}`);
 }
 
 function restoreRecord(task: StreamTask, cursor: FetchedRecords): TaskPosition | undefined {
   const { bytes, keyStart, keyEnd, valueStart, valueEnd } = cursor;
   const value = valueStart < 0 ? null : bytes.subarray(valueStart, valueEnd);
-  if (keyEnd - keyStart !== POSITION_KEY.length) {
-    task.restore(bytes.subarray(keyStart, keyEnd), value);
-    return undefined;
-  }
-  return value === null ? undefined : decodePosition(value);
+  const key = bytes.subarray(Math.max(0, keyStart), Math.max(0, keyEnd));
+  if (key.equals(POSITION_KEY)) return value === null ? undefined : decodePosition(value);
+  task.restore(key, value);
+  return undefined;
 }

@@ -6,10 +6,11 @@ import { largest, type MinuteCounts } from './analyses/counts.ts';
 export const REPORTED_NAMES = 20;
 const OTHERS = '(others)';
 
-/** Prints what a minute came to, and shows the last one as metrics. */
+/** Prints what a minute of a partition came to, and shows the last one as metrics: the partitions of this worker together. */
 export class CountsReport {
   readonly #log: Log;
-  #latest: MinuteCounts | undefined;
+  /** By partition. */
+  readonly #latest = new Map<number, MinuteCounts>();
 
   constructor(log: Log, registry: Registry) {
     this.#log = log;
@@ -17,15 +18,26 @@ export class CountsReport {
     this.#gauge(registry, 'path', 'records of the last minute by endpoint and path', (minute) => minute.paths);
   }
 
-  report(minute: MinuteCounts): void {
-    if (this.#latest === undefined || minute.startMs >= this.#latest.startMs) this.#latest = minute;
+  report(partition: number, minute: MinuteCounts): void {
+    const before = this.#latest.get(partition);
+    if (before === undefined || minute.startMs >= before.startMs) this.#latest.set(partition, minute);
     const { startMs, records, endpoints, paths } = minute;
     const most = {
       endpoints: Object.fromEntries(largest(endpoints, REPORTED_NAMES)),
       paths: Object.fromEntries(largest(paths, REPORTED_NAMES)),
     };
     const sizes = { endpoints: endpoints.size, paths: paths.size };
-    this.#log.info({ minute: new Date(startMs).toISOString(), records, ...sizes, most }, 'records of a minute');
+    this.#log.info(
+      { partition, minute: new Date(startMs).toISOString(), records, ...sizes, most },
+      'records of a minute',
+    );
+  }
+
+  /** Of partitions that lie behind, or belong to another worker by now, an older minute may be the last. */
+  #lastMinutes(): readonly MinuteCounts[] {
+    const all = [...this.#latest.values()];
+    const last = Math.max(...all.map(({ startMs }) => startMs));
+    return all.filter(({ startMs }) => startMs === last);
   }
 
   #gauge(
@@ -41,9 +53,11 @@ export class CountsReport {
       registers: [registry],
       collect: () => {
         gauge.reset();
-        if (this.#latest === undefined) return;
-        let others = this.#latest.records;
-        for (const [name, count] of largest(of(this.#latest), REPORTED_NAMES)) {
+        if (this.#latest.size === 0) return;
+        const minutes = this.#lastMinutes();
+        const together = new Map(minutes.flatMap((minute) => largest(of(minute), REPORTED_NAMES)));
+        let others = minutes.reduce((sum, { records }) => sum + records, 0);
+        for (const [name, count] of largest(together, REPORTED_NAMES)) {
           gauge.set({ [label]: name }, count);
           others -= count;
         }

@@ -45,7 +45,10 @@ export class ObservationReader {
       this.#lastInPlace = id;
     }
     if (!view.read(bytes, start, start + FRAME_BYTES, end))
-      throw new PlatformError('AVRO_INVALID', `schema ${id}: the record is cut short`);
+      throw new PlatformError(
+        'AVRO_INVALID',
+        `schema ${id}: the record is cut short, or its time lies beyond any clock`,
+      );
     return undefined;
   }
 
@@ -89,9 +92,10 @@ export class ObservationReader {
       const body = this.#ours.toBuffer(writer.decode(frame, FRAME_BYTES).value);
       // Under id 0, which no registry gives out: what is kept of it is read as ours.
       const bytes = Buffer.concat([Buffer.alloc(FRAME_BYTES), body]);
-      view.read(bytes, 0, FRAME_BYTES, bytes.length);
+      if (view.read(bytes, 0, FRAME_BYTES, bytes.length)) return;
     } catch (cause) {
       throw new PlatformError('AVRO_INVALID', messageOf(cause), { cause });
     }
+    throw new PlatformError('AVRO_INVALID', 'its time lies beyond any clock');
   }
 }

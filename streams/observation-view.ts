@@ -54,6 +54,7 @@ export class ObservationView {
     this.pathEnd = this.#at;
     this.pathStart = this.#stringStart;
     this.timestamp = this.#long();
+    if (Math.abs(this.timestamp) > TIME_LIMIT_MS) return false;
     if (!this.#isSymbol(RESPONSE_CODES) || !this.#isSymbol(REQUEST_KINDS)) return false;
     return this.#readBody(this.#long()) && this.#at <= end;
   }
@@ -131,6 +132,9 @@ export class ObservationView {
 }
 
 const LONGEST = 2 ** 70;
+
+/** Far beyond any clock, and near enough that windows can still be reckoned with numbers: the year 140,000. */
+const TIME_LIMIT_MS = 2 ** 52;
 
 const RESPONSE = 'io.zeelos.leshan.avro.response';
 const RESOURCE = 'io.zeelos.leshan.avro.resource';

@@ -7,7 +7,7 @@ import { committedOffsets, offsetRanges } from '../common/kafka/topics.ts';
 import { TransactionalProducer } from '../common/kafka/transactional-producer.ts';
 import { backoffMs, sleep } from '../common/lifecycle.ts';
 import type { Log } from '../common/log.ts';
-import { encodePosition, POSITION_KEY, restore } from './changelog.ts';
+import { encodePosition, POSITION_KEY, type Restored, restore } from './changelog.ts';
 import type { ObservationReader } from './observation-reader.ts';
 import { ObservationView } from './observation-view.ts';
 import { Outgoing } from './outgoing.ts';
@@ -84,18 +84,42 @@ export class PartitionRun {
     }
   }
 
-  /** The offset of the group decides; where it expired, the one in the changelog, which is as old as the state. */
   async #restore(): Promise<void> {
-    const { kafka, groupId, input, partition, changelog, figures, signal, log } = this.#o;
+    const { kafka, partition, changelog, figures, signal, log } = this.#o;
     const startedAt = performance.now();
-    const { records, position } = await restore({ kafka, topic: changelog, partition, task: this.#task, signal });
-    const ofGroup = (await committedOffsets(kafka, groupId, input)).get(partition);
-    this.#position = Number(ofGroup ?? position?.offset ?? (await this.#firstOffset()));
+    const restored = await restore({ kafka, topic: changelog, partition, task: this.#task, signal });
+    const { records, strange } = restored;
+    this.#position = await this.#firstToRead(restored);
     this.#committed = this.#position;
     figures.restored += records;
     figures.restoreSeconds = (performance.now() - startedAt) / 1_000;
+    if (strange > 0) {
+      figures.countPoison('STREAM_STATE_STRANGE', strange);
+      const at = { topic: changelog, partition, offset: restored.firstStrange, strange, code: 'STREAM_STATE_STRANGE' };
+      log.warn(at, 'somebody else wrote into the changelog; those records are passed over');
+    }
     const { restoreSeconds } = figures;
     log.info({ partition, offset: this.#position, records, restoreSeconds }, 'a task begins');
+  }
+
+  /**
+   * The group and the state are committed together, so their offsets are the same, unless somebody moved one: then the later one, since
+   * what the state has seen must not be counted again. Where one is gone the other holds.
+   */
+  async #firstToRead({ position }: Restored): Promise<number> {
+    const { kafka, groupId, input, partition, log } = this.#o;
+    const ofGroup = (await committedOffsets(kafka, groupId, input)).get(partition);
+    const offsets = { ofGroup: ofGroup === undefined ? undefined : Number(ofGroup), ofState: position?.offset };
+    if (offsets.ofGroup !== undefined && offsets.ofGroup !== offsets.ofState) {
+      const what =
+        position === undefined
+          ? 'there is no state for the offset of the group: it begins with none'
+          : 'the offset of the group is not that of the state; the later one holds';
+      log.warn({ partition, ...offsets, changelog: this.#o.changelog }, what);
+    }
+    const { ofGroup: one, ofState: other } = offsets;
+    if (one === undefined || other === undefined) return one ?? other ?? (await this.#firstOffset());
+    return Math.max(one, other);
   }
 
   async #read(): Promise<void> {
@@ -148,7 +172,8 @@ export class PartitionRun {
     const { reader, figures } = this.#o;
     while (again || cursor.next()) {
       again = false;
-      if (cursor.valueStart >= 0) {
+      if (cursor.valueStart < 0) this.#task.skips.tombstone++;
+      else {
         try {
           const unknown = reader.read(this.#view, cursor.bytes, cursor.valueStart, cursor.valueEnd);
           if (unknown !== undefined) return unknown;
@@ -167,8 +192,7 @@ export class PartitionRun {
     if (!(error instanceof PlatformError)) throw error;
     const { figures, log, input: topic, partition } = this.#o;
     const code: ErrorCode = error.code;
-    const before = figures.poison.get(code) ?? 0;
-    figures.poison.set(code, before + 1);
+    const before = figures.countPoison(code, 1);
     const at = { topic, partition, offset: this.#cursor.offset, code, reason: error.message };
     if (before === 0)
       log.warn(at, 'a record cannot be read and is passed over; others with this code are only counted');
@@ -183,7 +207,7 @@ export class PartitionRun {
     const out = new Outgoing(output, { topic: changelog, partition });
     this.#task.flush(out);
     const offset = this.#position;
-    out.change(POSITION_KEY, encodePosition({ offset, clock: this.#task.clock }));
+    out.change(POSITION_KEY, encodePosition({ offset, clock: this.#task.clock, form: this.#task.form }));
     this.#committed = offset;
     this.#committedAtMs = performance.now();
     const committing = this.#producer.commit(out.finish(), { groupId, topic, partition, offset });

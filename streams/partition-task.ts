@@ -4,15 +4,18 @@ import { PartitionRun, type PartitionRunOptions } from './partition-run.ts';
 import type { StreamTask } from './stream-task.ts';
 
 export interface PartitionTaskOptions extends Omit<PartitionRunOptions, 'signal' | 'onRunning' | 'onStalled'> {
-  createTask(): StreamTask;
-  /** Makes the partition's place in the topics that are written. */
-  prepare(partition: number): Promise<void>;
+  createTask(partition: number): StreamTask;
+  /** Makes the partition's place in the topics that are written. @param again it, or another, had it done before and failed since */
+  prepare(partition: number, again: boolean): Promise<void>;
   /** Told why it does not run, and undefined once it does. */
   onWaiting(partition: number, reason: string | undefined): void;
 }
 
 /** The one who took over may not be the one whom the group means; a moment later the group has settled it. */
 const FENCED_PAUSE_MS = 3_000;
+
+/** A life that lasted so long was a good one: what ended it is a first failure. */
+const GOOD_LIFE_MS = 60_000;
 
 /** A partition as long as this worker has it: one life of its task after another. */
 export class PartitionTask {
@@ -41,9 +44,9 @@ export class PartitionTask {
     const { partition, onWaiting } = this.#o;
     onWaiting(partition, 'its state is being restored');
     for (let attempt = 0; !signal.aborted; attempt++) {
-      const startedAt = Date.now();
+      const startedAt = performance.now();
       try {
-        await this.#o.prepare(partition);
+        await this.#o.prepare(partition, attempt > 0);
         await this.#liveOnce();
       } catch (error) {
         if (signal.aborted) {
@@ -54,7 +57,7 @@ export class PartitionTask {
           break;
         }
         onWaiting(partition, messageOf(error));
-        if (Date.now() - startedAt > 60_000) attempt = 0;
+        if (performance.now() - startedAt > GOOD_LIFE_MS) attempt = 0;
         this.#report(error, attempt);
         await sleep(hasCode(error, 'PRODUCER_FENCED') ? FENCED_PAUSE_MS : backoffMs(attempt), signal);
       } finally {
@@ -67,7 +70,7 @@ export class PartitionTask {
 
   async #liveOnce(): Promise<void> {
     const { partition, onWaiting, figures } = this.#o;
-    const task = this.#o.createTask();
+    const task = this.#o.createTask(partition);
     figures.task = task;
     const onRunning = () => {
       figures.isRunning = true;

@@ -22,6 +22,13 @@ export class PartitionFigures {
     this.#task = task;
   }
 
+  /** @returns how many with this code there were before */
+  countPoison(code: ErrorCode, count: number): number {
+    const before = this.poison.get(code) ?? 0;
+    this.poison.set(code, before + count);
+    return before;
+  }
+
   get entries(): number {
     return this.isRunning ? (this.#task?.entries ?? 0) : 0;
   }

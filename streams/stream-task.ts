@@ -9,12 +9,24 @@ export const SKIP_REASONS = {
   no_value: 'it holds no value: the device answered with an error',
   state_full: 'the limit of keys is reached and there is no older window to close',
   out_of_order: 'a newer value of the same resource was seen before',
+  too_long: 'its names, or what would be kept or made of it, are longer than any of a device',
+  tombstone: 'it is a record without a value',
 } as const;
 export type SkipReason = keyof typeof SKIP_REASONS;
 export type Skips = Record<SkipReason, number>;
 
 export function noSkips(): Skips {
   return Object.fromEntries(Object.keys(SKIP_REASONS).map((reason) => [reason, 0])) as Skips;
+}
+
+/** A device whose clock is ahead by more than this is wrong: its values would stand until the clock of the others gets there. */
+export const FUTURE_LIMIT_MS = 3_600_000;
+
+/** Endpoint name and path together, in bytes: with the limit of keys it bounds the memory. */
+const NAMES_LIMIT_BYTES = 1_024;
+
+export function isLongNamed({ epStart, epEnd, pathStart, pathEnd }: ObservationView): boolean {
+  return epEnd - epStart + pathEnd - pathStart > NAMES_LIMIT_BYTES;
 }
 
 /** Takes what a task has to say; all of one flush is committed together with the input it comes from. */
@@ -44,9 +56,11 @@ export interface StreamTask {
   tick(nowMs: number): void;
   /** Everything new since the last call. */
   flush(out: Emitter): void;
-  /** One record of the changelog, before anything else; null forgets. Its bytes are lent. */
+  /** One record of the changelog, before anything else; null forgets. Its bytes are lent. Throws at what no flush can have written. */
   restore(key: Buffer, value: Buffer | null): void;
   clock: TaskClock;
+  /** What the state is a state of: that of another form cannot be gone on with. Empty where it does not matter. */
+  readonly form: string;
   readonly skips: Skips;
   /** Keys that are held. */
   readonly entries: number;

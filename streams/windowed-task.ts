@@ -1,6 +1,14 @@
 import type { ObservationView } from './observation-view.ts';
 import { type OpenWindow, type WindowShape, WindowStore } from './state/window-store.ts';
-import { type Emitter, noSkips, type SkipReason, type StreamTask, type TaskClock } from './stream-task.ts';
+import {
+  type Emitter,
+  FUTURE_LIMIT_MS,
+  isLongNamed,
+  noSkips,
+  type SkipReason,
+  type StreamTask,
+  type TaskClock,
+} from './stream-task.ts';
 
 /** What is done to the observations of one key in one window. Pure: everything it knows comes in as arguments. */
 export interface Aggregate<S> {
@@ -11,7 +19,7 @@ export interface Aggregate<S> {
   create(): S;
   /** False when the state stays as it was. */
   update(state: S, observation: ObservationView): boolean;
-  /** For the changelog, and back; the bytes to decode are lent. */
+  /** For the changelog, and back; the bytes to decode are lent. `decode` throws at bytes that `encode` cannot have made. */
   encode(state: S): Buffer;
   decode(bytes: Buffer): S;
   /** What a state says to the world. `final` once its window is closed. */
@@ -45,9 +53,6 @@ export interface WindowedTaskOptions<S> {
   readonly entriesLimit: number;
 }
 
-/** A device whose clock is ahead by more than this is wrong: its windows would stay open until the clock of the others gets there. */
-export const FUTURE_LIMIT_MS = 3_600_000;
-
 const START_BYTES = 8;
 
 /**
@@ -60,6 +65,8 @@ export class WindowedTask<S> implements StreamTask {
   readonly #store: WindowStore<S>;
   readonly #byPath: boolean;
   #closed: OpenWindow<S>[] = [];
+  /** Open windows in which something changed since the last flush. */
+  #changed: OpenWindow<S>[] = [];
   #unflushed = 0;
 
   constructor(o: WindowedTaskOptions<S>) {
@@ -70,6 +77,11 @@ export class WindowedTask<S> implements StreamTask {
 
   get entries(): number {
     return this.#store.entries;
+  }
+
+  get form(): string {
+    const { sizeMs, advanceMs } = this.#o.shape;
+    return `windows of ${sizeMs} ms every ${advanceMs} ms`;
   }
 
   get unflushed(): number {
@@ -87,7 +99,7 @@ export class WindowedTask<S> implements StreamTask {
   }
 
   process(observation: ObservationView, recordTimeMs: number): void {
-    const reason = this.#o.aggregate.skips(observation);
+    const reason = isLongNamed(observation) ? 'too_long' : this.#o.aggregate.skips(observation);
     if (reason !== undefined) {
       this.skips[reason]++;
       return;
@@ -117,12 +129,15 @@ export class WindowedTask<S> implements StreamTask {
   flush(out: Emitter): void {
     for (const window of this.#closed) this.#flushClosed(out, window);
     this.#closed = [];
-    for (const window of this.#store.open()) this.#flushOpen(out, window);
+    for (const window of this.#changed) this.#flushOpen(out, window);
+    this.#changed = [];
     this.#unflushed = 0;
   }
 
   restore(key: Buffer, value: Buffer | null): void {
     const start = Number(key.readBigInt64BE(0));
+    const isOurs = this.#store.lastStart(start) === start && key.indexOf(0, START_BYTES) > 0;
+    if (!isOurs) throw new RangeError('no key of a window');
     this.#store.restore(start, key.subarray(START_BYTES), value === null ? null : this.#o.aggregate.decode(value));
   }
 
@@ -141,7 +156,9 @@ export class WindowedTask<S> implements StreamTask {
       this.#store.entries++;
     }
     if (!this.#o.aggregate.update(window.states[index]!, observation)) return;
-    if (!window.isDirty(index)) this.#unflushed++;
+    if (window.isDirty(index)) return;
+    this.#unflushed++;
+    if (window.dirty.length === 0) this.#changed.push(window);
     window.touch(index);
   }
 
@@ -166,6 +183,7 @@ export class WindowedTask<S> implements StreamTask {
       if (emission === 'final' || window.isDirty(index)) aggregate.emit(out, this.#resultOf(window, index));
       if (window.isKept(index)) out.change(changelogKey(window, index), null);
     }
+    window.dirty.length = 0;
   }
 
   #flushOpen(out: Emitter, window: OpenWindow<S>): void {

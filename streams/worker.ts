@@ -1,7 +1,7 @@
 import { PlatformError } from '../common/errors.ts';
 import type { KafkaCluster } from '../common/kafka/client.ts';
 import { takePartInGroup } from '../common/kafka/group-member.ts';
-import { ensureTopics, partitionCounts } from '../common/kafka/topics.ts';
+import { ensureTopics, partitionCounts, type TopicSpec } from '../common/kafka/topics.ts';
 import { type ServiceContext, untilDone } from '../common/lifecycle.ts';
 import type { ObservationReader } from './observation-reader.ts';
 import { PartitionTask } from './partition-task.ts';
@@ -19,7 +19,7 @@ export interface WorkerOptions extends ServiceContext {
   readonly commitMs: number;
   readonly fetchBytes: number;
   readonly sessionTimeoutMs: number;
-  createTask(): StreamTask;
+  createTask(partition: number): StreamTask;
   /** Told what it waits for, by partition or `group`; undefined when it goes on. */
   onWaiting(part: string, reason: string | undefined): void;
 }
@@ -41,15 +41,7 @@ export async function work(o: WorkerOptions): Promise<void> {
   const ending = new Map<number, Promise<void>>();
   const partitions = await untilDone('looking for the input', o, () => partitionsOf(o));
   if (partitions === undefined) return;
-  let prepared = 0;
-  const prepare = async (partition: number): Promise<void> => {
-    if (partition < prepared) return;
-    const count = Math.max(partition + 1, partitions);
-    const topics = [{ topic: changelogTopic(o.groupId), partitions: count, settings: CHANGELOG_SETTINGS }];
-    if (o.output !== undefined) topics.push({ topic: o.output, partitions: count, settings: {} as never });
-    await ensureTopics(o.kafka, topics);
-    prepared = count;
-  };
+  const prepare = topicsOf(o, partitions);
   const begin = (partition: number): void => {
     const task = new PartitionTask(
       {
@@ -87,6 +79,26 @@ export async function work(o: WorkerOptions): Promise<void> {
     for (const partition of tasks.keys()) end(partition);
     await Promise.all(ending.values());
   }
+}
+
+/** What makes place for a partition in the topics that are written: once for all of them, and again when one of them may be gone. */
+function topicsOf(o: WorkerOptions, atStart: number): (partition: number, again: boolean) => Promise<void> {
+  let prepared = 0;
+  let doing: Promise<void> = Promise.resolve();
+  const ensure = async (partition: number, again: boolean): Promise<void> => {
+    if (partition < prepared && !again) return;
+    const count = Math.max(partition + 1, atStart, prepared);
+    const topics: TopicSpec[] = [{ topic: changelogTopic(o.groupId), partitions: count, settings: CHANGELOG_SETTINGS }];
+    if (o.output !== undefined) topics.push({ topic: o.output, partitions: count });
+    await ensureTopics(o.kafka, topics);
+    prepared = count;
+  };
+  // One after another: tasks begin at the same time, and topics grow by steps.
+  return (partition, again) => {
+    const mine = doing.then(() => ensure(partition, again));
+    doing = mine.catch(() => undefined);
+    return mine;
+  };
 }
 
 async function partitionsOf({ kafka, input, onWaiting }: WorkerOptions): Promise<number> {

@@ -2,7 +2,14 @@ import type { FrameEncoder } from '../../schemas/codec.ts';
 import type { AvroAlarm, AvroAlarmKind, AvroKey } from '../../schemas/generated/records.ts';
 import { CONTENT, type ObservationView } from '../observation-view.ts';
 import { ByteKeyTable } from '../state/byte-key-table.ts';
-import { type Emitter, noSkips, type StreamTask, type TaskClock } from '../stream-task.ts';
+import {
+  type Emitter,
+  FUTURE_LIMIT_MS,
+  isLongNamed,
+  noSkips,
+  type StreamTask,
+  type TaskClock,
+} from '../stream-task.ts';
 import { type AlarmRule, matcher, type SilenceRule, type ValueRule } from './alarm-rules.ts';
 import {
   encodeWatched,
@@ -28,18 +35,25 @@ export interface AlarmsOptions {
 export const FORGET_MS = 7 * 86_400_000;
 /** Silence is looked for once in so much time of the task. */
 const SWEEP_MS = 1_000;
+/** Making room goes through all entries: when it brought little it is not tried again before so much time of the task. */
+const ROOM_PAUSE_MS = 60_000;
+const LITTLE_ROOM = 0.1;
+
 /** Alarms by rules. Values are judged by their own time; silence by the timestamps of records, so that old values end no silence early. */
 export class Alarms implements StreamTask {
   readonly skips = noSkips();
   readonly #o: AlarmsOptions;
   readonly #rules: readonly { rule: AlarmRule; ep: RegExp; path: RegExp | undefined }[];
   readonly #watchesEndpoints: boolean;
+  readonly #watchesSilence: boolean;
+  readonly form = '';
   #table = new ByteKeyTable();
   #entries: (Watched | undefined)[] = [];
   #dirty: { key: Buffer; watched: Watched | null }[] = [];
   #pending: { watched: Watched; verdict: Verdict }[] = [];
   #clockMs = Number.NEGATIVE_INFINITY;
   #sweptMs = Number.NEGATIVE_INFINITY;
+  #roomFromMs = Number.NEGATIVE_INFINITY;
 
   constructor(o: AlarmsOptions) {
     this.#o = o;
@@ -49,6 +63,7 @@ export class Alarms implements StreamTask {
       path: rule.path === undefined ? undefined : matcher(rule.path, '[^/]+'),
     }));
     this.#watchesEndpoints = o.rules.some((rule) => rule.path === undefined);
+    this.#watchesSilence = o.rules.some((rule) => rule.kind === 'silence');
   }
 
   get entries(): number {
@@ -71,15 +86,20 @@ export class Alarms implements StreamTask {
   process(o: ObservationView, recordTimeMs: number): void {
     const { bytes, epStart, epEnd, pathStart, pathEnd } = o;
     this.tick(recordTimeMs);
+    if (isLongNamed(o)) {
+      this.skips.too_long++;
+      return;
+    }
     this.#see(this.#watched(bytes, epStart, epEnd, pathStart, pathEnd), o, recordTimeMs);
     if (this.#watchesEndpoints) this.#see(this.#watched(bytes, epStart, epEnd, 0, 0), undefined, recordTimeMs);
   }
 
   tick(nowMs: number): void {
     if (nowMs > this.#clockMs) this.#clockMs = nowMs;
-    if (this.#clockMs < this.#sweptMs + SWEEP_MS) return;
+    if (!this.#watchesSilence || this.#clockMs < this.#sweptMs + SWEEP_MS) return;
     this.#sweptMs = this.#clockMs;
-    for (const [index, watched] of this.#entries.entries()) {
+    for (let index = 0; index < this.#entries.length; index++) {
+      const watched = this.#entries[index];
       if (watched === undefined) continue;
       for (const rule of watched.rules) {
         if (rule.kind === 'silence') this.#pass(index, watched, judgeSilence(rule, watched, this.#clockMs));
@@ -141,7 +161,7 @@ export class Alarms implements StreamTask {
     if (watched === undefined) return;
     for (const rule of watched.rules) if (rule.kind === 'silence') this.#hear(index, watched, rule, recordTimeMs);
     if (recordTimeMs > watched.seenMs) watched.seenMs = recordTimeMs;
-    if (o !== undefined && watched.rules.some(({ kind }) => kind !== 'silence')) this.#judge(index, watched, o);
+    if (o !== undefined && watched.rules.some(isOfValues)) this.#judge(index, watched, o, recordTimeMs);
   }
 
   /** A silence that was over before anybody looked is told nevertheless, with its end. */
@@ -151,11 +171,17 @@ export class Alarms implements StreamTask {
     if (recordTimeMs > watched.keptSeenMs + keptWithinMs(rule)) this.#touch(index, watched);
   }
 
-  #judge(index: number, watched: Watched, { content, value, timestamp }: ObservationView): void {
+  #judge(index: number, watched: Watched, o: ObservationView, recordTimeMs: number): void {
+    const { content, value, timestamp } = o;
     if (content !== CONTENT.number) {
       if (content === CONTENT.none) this.skips.no_value++;
       else if (content === CONTENT.several) this.skips.not_single++;
       else this.skips.not_numeric++;
+      return;
+    }
+    // It would stand as the newest, and all that is right would be out of order.
+    if (timestamp > recordTimeMs + FUTURE_LIMIT_MS) {
+      this.skips.from_future++;
       return;
     }
     if (timestamp < watched.timeMs) {
@@ -186,6 +212,7 @@ export class Alarms implements StreamTask {
 
   /** Forgets what no rule looks at and what was not heard of for long. */
   #makeRoom(): boolean {
+    if (this.#clockMs < this.#roomFromMs) return false;
     const before = this.#table.size;
     const old = this.#table;
     const entries = this.#entries;
@@ -197,7 +224,9 @@ export class Alarms implements StreamTask {
       if (watched.seenMs >= this.#clockMs - FORGET_MS) this.#entries[this.#table.intern(key)] = watched;
       else this.#dirty.push({ key: Buffer.from(key), watched: null });
     }
-    return this.#table.size < before;
+    const freed = before - this.#table.size;
+    if (freed < LITTLE_ROOM * this.#o.entriesLimit) this.#roomFromMs = this.#clockMs + ROOM_PAUSE_MS;
+    return freed > 0;
   }
 
   #emit(out: Emitter, { ep, path }: Watched, { rule, state, timestamp, value, limit }: Verdict): void {
@@ -211,4 +240,8 @@ export class Alarms implements StreamTask {
     };
     out.output(this.#o.keys.encode({ ep }), this.#o.values.encode(alarm));
   }
+}
+
+function isOfValues({ kind }: AlarmRule): boolean {
+  return kind !== 'silence';
 }

@@ -30,7 +30,7 @@ export interface Analysis {
   /** Looks at the settings that are its own, before anything is opened. Errors: CONFIG_INVALID. */
   check?(settings: StreamSettings): void;
   /** Called once by a worker; what it returns makes a task for each partition. */
-  prepare(context: AnalysisContext): () => StreamTask;
+  prepare(context: AnalysisContext): (partition: number) => StreamTask;
 }
 
 const KEY = 'io.zeelos.leshan.avro.AvroKey';
@@ -42,8 +42,10 @@ export const ANALYSES: Readonly<Record<string, Analysis>> = {
   counts: {
     prepare(context) {
       const report = new CountsReport(context.log, context.metrics);
-      const aggregate = counts((minute) => report.report(minute));
-      return () => windowed(context.settings, aggregate, COUNT_WINDOW_MS, COUNTS_GRACE_SECONDS);
+      return (partition) => {
+        const aggregate = counts((minute) => report.report(partition, minute));
+        return windowed(context.settings, aggregate, COUNT_WINDOW_MS, COUNTS_GRACE_SECONDS);
+      };
     },
   },
   maxper30sec: {

@@ -34,7 +34,10 @@ export function counts(report: (minute: MinuteCounts) => void): Aggregate<Count>
       bytes.writeDoubleBE(count);
       return bytes;
     },
-    decode: (bytes) => ({ count: bytes.readDoubleBE(0) }),
+    decode(bytes) {
+      if (bytes.length !== STATE_BYTES) throw new RangeError('no state of a count');
+      return { count: bytes.readDoubleBE(0) };
+    },
     emit: () => undefined,
     onClosed: (window) => report(minuteOf(window)),
   };

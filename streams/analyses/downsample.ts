@@ -20,6 +20,7 @@ export interface DownsampleOptions {
 }
 
 const STATE_BYTES = 40;
+type Numbers = [count: number, min: number, max: number, sum: number, lost: number];
 
 /** Count, smallest, largest and mean of the numbers of each resource in a window, keyed by its endpoint. */
 export function downsample({ gatewayId, keys, values }: DownsampleOptions): Aggregate<Statistics> {
@@ -41,13 +42,11 @@ export function downsample({ gatewayId, keys, values }: DownsampleOptions): Aggr
       for (const [at, number] of [count, min, max, sum, lost].entries()) bytes.writeDoubleBE(number, 8 * at);
       return bytes;
     },
-    decode: (bytes) => ({
-      count: bytes.readDoubleBE(0),
-      min: bytes.readDoubleBE(8),
-      max: bytes.readDoubleBE(16),
-      sum: bytes.readDoubleBE(24),
-      lost: bytes.readDoubleBE(32),
-    }),
+    decode(bytes) {
+      if (bytes.length !== STATE_BYTES) throw new RangeError('no state of statistics');
+      const [count, min, max, sum, lost] = [0, 8, 16, 24, 32].map((at) => bytes.readDoubleBE(at)) as Numbers;
+      return { count, min, max, sum, lost };
+    },
     emit(out, { ep, path, startMs, endMs, state }) {
       const { count, min, max } = state;
       const window = { windowStart: startMs, windowEnd: endMs, count, min, max, mean: meanOf(state) };

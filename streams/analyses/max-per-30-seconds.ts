@@ -1,4 +1,4 @@
-import type { FrameEncoder } from '../../schemas/codec.ts';
+import { type FrameEncoder, schemaIdOf } from '../../schemas/codec.ts';
 import type { AvroKey, AvroResponseObserve } from '../../schemas/generated/records.ts';
 import { CONTENT, type ObservationView } from '../observation-view.ts';
 import type { Emitter, SkipReason } from '../stream-task.ts';
@@ -21,6 +21,8 @@ export interface MaximumOptions {
 export const MAX_WINDOW_MS = 30_000;
 const SUFFIX = '-max';
 const STATE_HEADER_BYTES = 16;
+/** A record with one number has some hundred bytes; with the limit of keys this bounds the memory. */
+const RECORD_LIMIT_BYTES = 16_384;
 
 /**
  * The observation with the greatest number of each resource in 30 seconds; of equal numbers the newest. It goes out as it came, with
@@ -29,7 +31,8 @@ const STATE_HEADER_BYTES = 16;
 export function maximum(o: MaximumOptions): Aggregate<Maximum> {
   return {
     keyedBy: 'endpoint and path',
-    skips: skipsAllButNumbers,
+    skips: (observation) =>
+      observation.end - observation.start > RECORD_LIMIT_BYTES ? 'too_long' : skipsAllButNumbers(observation),
     create: () => ({ value: Number.NEGATIVE_INFINITY, timestamp: Number.NEGATIVE_INFINITY, record: NO_RECORD }),
     update(state, observation) {
       const { value, timestamp } = observation;
@@ -46,11 +49,11 @@ export function maximum(o: MaximumOptions): Aggregate<Maximum> {
       bytes.set(record, STATE_HEADER_BYTES);
       return bytes;
     },
-    decode: (bytes) => ({
-      value: bytes.readDoubleBE(0),
-      timestamp: bytes.readDoubleBE(8),
-      record: Buffer.from(bytes.subarray(STATE_HEADER_BYTES)),
-    }),
+    decode(bytes) {
+      const record = Buffer.from(bytes.subarray(STATE_HEADER_BYTES));
+      if (schemaIdOf(record) === undefined) throw new RangeError('no state of a maximum');
+      return { value: bytes.readDoubleBE(0), timestamp: bytes.readDoubleBE(8), record };
+    },
     emit: (out: Emitter, result: WindowResult<Maximum>) =>
       out.output(windowedKey(o.keys, result), o.values.encode(withSuffix(o.decode(result.state.record)))),
   };

@@ -16,6 +16,11 @@ export interface SinglesOptions {
   decode(observation: ObservationView): AvroResponseObserve;
 }
 
+/** What the broker would refuse ends the transaction that it stands in, again and again. */
+const SINGLE_LIMIT_BYTES = 900_000;
+/** Each value takes the names of its reading with it: a few long ones and many values must not become any amount of memory. */
+const READING_LIMIT_BYTES = 16 * 2 ** 20;
+
 interface Pending {
   readonly key: Buffer;
   readonly value: Buffer;
@@ -28,6 +33,7 @@ interface Pending {
 export class Singles implements StreamTask {
   readonly skips = noSkips();
   readonly entries = 0;
+  readonly form = '';
   readonly #o: SinglesOptions;
   #pending: Pending[] = [];
   #streamTimeMs = Number.NEGATIVE_INFINITY;
@@ -57,7 +63,18 @@ export class Singles implements StreamTask {
     const { keys, values, decode } = this.#o;
     const whole = decode(observation);
     const key = keys.encode({ ep: whole.ep });
-    for (const single of singlesOf(whole)) this.#pending.push({ key, value: values.encode(single) });
+    const made: Pending[] = [];
+    let bytes = 0;
+    for (const single of singlesOf(whole)) {
+      const value = values.encode(single);
+      bytes += value.length;
+      if (value.length > SINGLE_LIMIT_BYTES || bytes > READING_LIMIT_BYTES) {
+        this.skips.too_long++;
+        return;
+      }
+      made.push({ key, value });
+    }
+    for (const one of made) this.#pending.push(one);
   }
 
   tick(): void {}

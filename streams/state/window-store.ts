@@ -1,4 +1,5 @@
 import { ByteKeyTable } from './byte-key-table.ts';
+import { StartHeap } from './start-heap.ts';
 
 /** Windows of event time: tumbling when `advanceMs` equals `sizeMs`, hopping when it is less. They begin at multiples of `advanceMs`. */
 export interface WindowShape {
@@ -76,6 +77,8 @@ export class WindowStore<S> {
   readonly shape: WindowShape;
   readonly #limit: number;
   readonly #windows = new Map<number, OpenWindow<S>>();
+  /** Of the open windows, and of some that are open no more. */
+  readonly #starts = new StartHeap();
   #closed: OpenWindow<S>[] = [];
   #latest: OpenWindow<S> | undefined;
   #nextClose = Number.POSITIVE_INFINITY;
@@ -114,11 +117,11 @@ export class WindowStore<S> {
   /** Closes the oldest window if that makes room for a key of another; false when there is no room to be had. */
   makeRoomFor(window: OpenWindow<S>): boolean {
     while (this.entries >= this.#limit) {
-      const oldest = Math.min(...this.#windows.keys());
-      if (oldest >= window.start) return false;
-      this.closedThroughMs = oldest;
+      const oldest = this.#oldest();
+      if (oldest === undefined || oldest.start >= window.start) return false;
+      this.closedThroughMs = oldest.start;
       this.closedEarly++;
-      this.#close(this.#windows.get(oldest)!);
+      this.#close(oldest);
     }
     return true;
   }
@@ -132,10 +135,6 @@ export class WindowStore<S> {
     const closed = this.#closed;
     this.#closed = [];
     return closed;
-  }
-
-  open(): Iterable<OpenWindow<S>> {
-    return this.#windows.values();
   }
 
   /** Puts back what the changelog has; null forgets it. */
@@ -164,6 +163,7 @@ export class WindowStore<S> {
     if (window === undefined) {
       window = new OpenWindow<S>(start);
       this.#windows.set(start, window);
+      this.#starts.add(start);
       this.#nextClose = Math.min(this.#nextClose, this.#closesAt(start));
     }
     this.#latest = window;
@@ -171,10 +171,21 @@ export class WindowStore<S> {
   }
 
   #closeDue(): void {
-    const due = [...this.#windows.values()].filter(({ start }) => this.#closesAt(start) <= this.streamTimeMs);
-    for (const window of due.sort((one, other) => one.start - other.start)) this.#close(window);
-    this.#nextClose = Number.POSITIVE_INFINITY;
-    for (const start of this.#windows.keys()) this.#nextClose = Math.min(this.#nextClose, this.#closesAt(start));
+    let oldest = this.#oldest();
+    while (oldest !== undefined && this.#closesAt(oldest.start) <= this.streamTimeMs) {
+      this.#close(oldest);
+      oldest = this.#oldest();
+    }
+    this.#nextClose = oldest === undefined ? Number.POSITIVE_INFINITY : this.#closesAt(oldest.start);
+  }
+
+  #oldest(): OpenWindow<S> | undefined {
+    for (let start = this.#starts.least; start !== undefined; start = this.#starts.least) {
+      const window = this.#windows.get(start);
+      if (window !== undefined) return window;
+      this.#starts.removeLeast();
+    }
+    return undefined;
   }
 
   #close(window: OpenWindow<S>): void {
