@@ -1,17 +1,11 @@
 import type { ZodObject, ZodType, z } from 'zod';
+import type { DescribedRoute } from '../../../common/http/openapi.ts';
 import type { RestContext } from '../context.ts';
 
 export interface ApiAnswer {
   readonly status: number;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
-}
-
-export interface AnswerDescription {
-  readonly about: string;
-  /** Absent: no body. */
-  readonly schema?: ZodType;
-  readonly contentType?: string;
 }
 
 export interface ApiRequest<P, Q, B> {
@@ -22,19 +16,8 @@ export interface ApiRequest<P, Q, B> {
 }
 
 /** One route of the versioned interface: what is served and what OpenAPI says of it come from the same description. */
-export interface ApiRoute {
-  readonly method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
-  /** Below /api/v1, with `{name}` for parameters. */
-  readonly path: string;
-  readonly operationId: string;
-  readonly tag: string;
-  readonly about: string;
-  readonly params?: ZodObject;
-  readonly query?: ZodObject;
-  readonly body?: ZodType;
-  readonly bodyType?: 'application/json' | 'application/xml';
+export interface ApiRoute extends DescribedRoute {
   readonly bodyLimitBytes?: number;
-  readonly answers: Readonly<Record<number, AnswerDescription>>;
   handle(context: RestContext, request: ApiRequest<never, never, never>): Promise<ApiAnswer> | ApiAnswer;
 }
 

@@ -7,7 +7,7 @@ import { COMPOSITE_ROUTES } from './composite-routes.ts';
 import { DEVICE_ROUTES } from './device-routes.ts';
 import { MODEL_ROUTES } from './model-routes.ts';
 import { OBSERVATION_ROUTES } from './observation-routes.ts';
-import { openApiDocument } from './openapi.ts';
+import { serverDocument } from './openapi.ts';
 import { QUEUE_ROUTES } from './queue-routes.ts';
 import { RESOURCE_ROUTES } from './resource-routes.ts';
 import { EVENT_ROUTE, SERVER_ROUTES } from './server-routes.ts';
@@ -38,7 +38,7 @@ export async function apiRoutes(app: FastifyInstance, context: RestContext): Pro
       handler: (request, reply) => serve(one, context, request, reply),
     });
   }
-  const document = JSON.stringify(openApiDocument([...ROUTES, EVENT_ROUTE], context.needsToken));
+  const document = JSON.stringify(serverDocument([...ROUTES, EVENT_ROUTE], context.needsToken));
   app.get('/api/v1/openapi.json', (_request, reply) => reply.type(JSON_TYPE).send(document));
 }
 

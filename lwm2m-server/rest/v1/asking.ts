@@ -1,4 +1,5 @@
 import { PlatformError } from '../../../common/errors.ts';
+import type { AnswerDescription } from '../../../common/http/openapi.ts';
 import type { ModelLookup } from '../../../lwm2m/model/object-models.ts';
 import type { AvroRequestPayload, AvroResponseCode } from '../../../schemas/generated/records.ts';
 import { registrationModels } from '../../models/registration-models.ts';
@@ -7,7 +8,7 @@ import type { RestContext } from '../context.ts';
 import type { CommandReply } from '../device-operations.ts';
 import { detailOf, isSuccess, messageOfReply } from '../legacy/legacy-answers.ts';
 import { HttpError, statusOf } from '../problem.ts';
-import type { AnswerDescription, ApiAnswer } from './api-route.ts';
+import type { ApiAnswer } from './api-route.ts';
 import { waitingSchema } from './schemas.ts';
 
 /** HTTP status of what a device refuses; what says nothing to an HTTP client is a bad gateway. */

@@ -19,26 +19,38 @@ export interface Answer<T = never> {
   readonly body: T;
 }
 
-/** Calls routes of the versioned interface and judges each answer by the OpenAPI document that the server gives out. */
+/** How an interface is laid out. */
+export interface JudgedApi {
+  /** In front of all paths. */
+  readonly prefix: string;
+  /** Content type of what goes wrong. */
+  readonly failureType: string;
+}
+
+const SERVER_API: JudgedApi = { prefix: '/api/v1', failureType: 'application/problem+json' };
+
+/** Calls routes of an interface and judges each answer by the OpenAPI document that it gives out. */
 export class ApiJudge {
   readonly document: Document;
   /** Operations that were answered as they are meant to be. */
   readonly succeeded = new Set<string>();
   readonly #base: string;
+  readonly #api: JudgedApi;
   readonly #ajv: Ajv2020;
 
-  private constructor(base: string, document: Document) {
+  private constructor(base: string, document: Document, api: JudgedApi) {
     this.#base = base;
+    this.#api = api;
     this.document = document;
     this.#ajv = new Ajv2020({ strict: false, allErrors: true });
     (formats as unknown as (ajv: Ajv2020) => void)(this.#ajv);
     this.#ajv.addSchema({ $id: 'doc', components: document.components });
   }
 
-  static async of(base: string): Promise<ApiJudge> {
-    const answer = await fetch(`${base}/api/v1/openapi.json`);
+  static async of(base: string, api: JudgedApi = SERVER_API): Promise<ApiJudge> {
+    const answer = await fetch(`${base}${api.prefix}/openapi.json`);
     assert.equal(answer.status, 200);
-    return new ApiJudge(base, (await answer.json()) as Document);
+    return new ApiJudge(base, (await answer.json()) as Document, api);
   }
 
   get operations(): string[] {
@@ -56,7 +68,7 @@ export class ApiJudge {
     const query = o.query === undefined ? '' : `?${new URLSearchParams(o.query)}`;
     const body = o.body === undefined ? undefined : typeof o.body === 'string' ? o.body : JSON.stringify(o.body);
     const headers = body === undefined ? {} : { 'content-type': o.type ?? 'application/json' };
-    const answer = await fetch(`${this.#base}/api/v1${path}${query}`, {
+    const answer = await fetch(`${this.#base}${this.#api.prefix}${path}${query}`, {
       method,
       headers,
       ...(body === undefined ? {} : { body }),
@@ -68,7 +80,7 @@ export class ApiJudge {
   }
 
   #judge(method: string, template: string, answer: Response, body: unknown): void {
-    const operation = this.document.paths[`/api/v1${template}`]?.[method.toLowerCase()];
+    const operation = this.document.paths[`${this.#api.prefix}${template}`]?.[method.toLowerCase()];
     assert.ok(operation, `${method} ${template} is not in the document`);
     const type = answer.headers.get('content-type')?.split(';')[0];
     const described = operation.responses[String(answer.status)] ?? operation.responses.default!;
@@ -81,7 +93,7 @@ export class ApiJudge {
       assert.ok(judge(body), `${where}: ${this.#ajv.errorsText(judge.errors)}`);
     }
     if (answer.ok) this.succeeded.add(operation.operationId);
-    else assert.equal(type, 'application/problem+json', where);
+    else assert.equal(type, this.#api.failureType, where);
   }
 
   #compiled(schema: object): ValidateFunction {
