@@ -1,9 +1,9 @@
 import { messageOf } from '../../common/errors.ts';
-import type { Transform } from '../fields/transforms.ts';
-import { fieldsFor } from '../influxdb/kcql-lines.ts';
+import { fieldsFor, type Transform } from '../fields/transforms.ts';
 import { faultsOf } from '../kcql/compile.ts';
 import { parseKcql } from '../kcql/parse.ts';
 import { ANY_TOPIC, type Statement } from '../kcql/statement.ts';
+import { orientFaultsOf } from '../orientdb/kcql-faults.ts';
 import type { SinkTopic } from '../sink.ts';
 import { CONNECTOR_CONFIG, WITHOUT_EFFECT } from './common-config.ts';
 import {
@@ -34,7 +34,13 @@ export type CheckedConfig =
       readonly statements: readonly Statement[];
       readonly transforms: readonly Transform[];
     }
-  | { readonly kind: 'orientSink'; readonly values: OrientSinkConfig }
+  | {
+      readonly kind: 'orientSink';
+      readonly values: OrientSinkConfig;
+      /** Empty: registrations as the graph. */
+      readonly statements: readonly Statement[];
+      readonly transforms: readonly Transform[];
+    }
   | { readonly kind: 'influxSource'; readonly values: InfluxSourceConfig };
 
 export interface ConnectorClass {
@@ -150,13 +156,18 @@ function checkedConfig(
     case 'influxSink': {
       checkInfluxAccess(given, add);
       const sink = values as InfluxSinkConfig;
-      const statements = statementsOf(sink, transforms, add);
+      const statements = statementsOf('connect.influx.kcql', kind, sink, transforms, add);
+      for (const { primaryKey } of statements)
+        if (primaryKey.length > 0)
+          add('connect.influx.kcql', 'InfluxDB has no primary key: its tags and its time are the key');
       return { kind, values: sink, statements, transforms };
     }
     case 'orientSink': {
-      if (transforms.length > 0) add('transforms', 'This connector takes registrations as they are');
-      checkRowTopics((values as OrientSinkConfig).topics, ROW_TOPICS.orientSink, add);
-      return { kind, values: values as OrientSinkConfig };
+      const sink = values as OrientSinkConfig;
+      const statements = statementsOf('connect.orient.kcql', kind, sink, transforms, add);
+      for (const fault of orientFaultsOf(statements))
+        add('connect.orient.kcql', `Invalid value for configuration connect.orient.kcql: ${fault}`);
+      return { kind, values: sink, statements, transforms };
     }
     case 'influxSource': {
       checkInfluxAccess(given, add);
@@ -171,12 +182,17 @@ function checkInfluxAccess(given: (definition: Definition) => boolean, add: AddF
   add('connect.influx.token', 'Give a token, or connect.influx.username and connect.influx.password');
 }
 
-function statementsOf(sink: InfluxSinkConfig, transforms: readonly Transform[], add: AddFault): readonly Statement[] {
-  const name = 'connect.influx.kcql';
+function statementsOf(
+  name: string,
+  kind: 'influxSink' | 'orientSink',
+  sink: InfluxSinkConfig | OrientSinkConfig,
+  transforms: readonly Transform[],
+  add: AddFault,
+): readonly Statement[] {
   const { kcql } = sink;
   if (kcql === undefined || kcql.trim() === '') {
     if (transforms.length > 0) add('transforms', 'Transforms need a KCQL that names what they make');
-    checkRowTopics(sink.topics, ROW_TOPICS.influxSink, add);
+    checkRowTopics(sink.topics, ROW_TOPICS[kind], add);
     return [];
   }
   let statements: readonly Statement[];
@@ -187,8 +203,6 @@ function statementsOf(sink: InfluxSinkConfig, transforms: readonly Transform[], 
     return [];
   }
   checkStatementTopics(statements, sink, (text) => add(name, text));
-  for (const { primaryKey } of statements)
-    if (primaryKey.length > 0) add(name, 'InfluxDB has no primary key: its tags and its time are the key');
   return statements;
 }
 
@@ -197,7 +211,7 @@ export async function checkFields(
   checked: CheckedConfig | undefined,
   schemaOf: (topic: string) => Promise<unknown | undefined>,
 ): Promise<readonly string[]> {
-  if (checked?.kind !== 'influxSink') return [];
+  if (checked === undefined || checked.kind === 'influxSource') return [];
   const faults: string[] = [];
   for (const statement of checked.statements) {
     if (statement.topic === ANY_TOPIC) continue;

@@ -36,6 +36,14 @@ export const ORIENT_SINK_CONFIG = {
     about: 'password of the user',
     schema: text,
   },
+  kcql: {
+    names: ['connect.orient.kcql'],
+    type: 'STRING',
+    importance: 'HIGH',
+    about:
+      'what to make of the records: vertices of a class; empty: registrations as the graph of servers, devices and objects',
+    schema: z.string().optional(),
+  },
   errorPolicy: {
     names: ['connect.orient.error.policy'],
     type: 'STRING',

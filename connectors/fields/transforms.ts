@@ -1,6 +1,5 @@
-import type { Field, Fields, Scalar } from './field.ts';
-import { flattened } from './field.ts';
-import type { ScalarKind, Shape } from './shape.ts';
+import { type Field, type Fields, fieldsOf, flattened, type Scalar } from './field.ts';
+import { type ScalarKind, type Shape, shapeOf } from './shape.ts';
 
 /** A single message transform of Kafka Connect. Applied once per schema, to the names of its fields, not to each record. */
 export type Transform =
@@ -25,6 +24,12 @@ export const CAST_TARGETS = {
   string: 'string',
 } as const satisfies Record<string, ScalarKind>;
 export type CastTarget = keyof typeof CAST_TARGETS;
+
+/** The fields of a schema as statements see them. @param schema Avro, as JSON */
+export function fieldsFor(schema: unknown, transforms: readonly Transform[]): Fields {
+  const shape = shapeOf(schema);
+  return transforms.length === 0 ? fieldsOf(shape) : transformedFields(shape, transforms);
+}
 
 /** The fields of a schema behind the transforms, in their order. At least one transform. */
 export function transformedFields(shape: Shape, transforms: readonly Transform[]): Fields {

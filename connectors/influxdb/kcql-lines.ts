@@ -1,6 +1,6 @@
-import { type Fields, fieldsOf, type Scalar } from '../fields/field.ts';
-import { type ScalarKind, shapeOf } from '../fields/shape.ts';
-import { type Transform, transformedFields } from '../fields/transforms.ts';
+import type { Fields, Scalar } from '../fields/field.ts';
+import type { ScalarKind } from '../fields/shape.ts';
+import { fieldsFor, type Transform } from '../fields/transforms.ts';
 import { compileStatement, type Mapping, type NamedField, nanosecondsIn, timeOf } from '../kcql/compile.ts';
 import { ANY_TOPIC, type Statement } from '../kcql/statement.ts';
 import type { SinkRecord } from '../sink.ts';
@@ -54,12 +54,6 @@ export class KcqlLines {
     }
     return compiled;
   }
-}
-
-/** The fields of a schema as the statements see them. @param schema Avro, as JSON */
-export function fieldsFor(schema: unknown, transforms: readonly Transform[]): Fields {
-  const shape = shapeOf(schema);
-  return transforms.length === 0 ? fieldsOf(shape) : transformedFields(shape, transforms);
 }
 
 function compile(statement: Statement, fields: Fields): CompiledLine {

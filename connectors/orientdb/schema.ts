@@ -51,6 +51,11 @@ const EDGE_CLASSES = {
   hasResource: { out: 'LINK', in: 'LINK' },
 } as const;
 
+/** In lower case, as OrientDB compares them. */
+export const GRAPH_CLASSES: ReadonlySet<string> = new Set(
+  [...Object.keys(VERTEX_CLASSES), ...Object.keys(EDGE_CLASSES)].map((name) => name.toLowerCase()),
+);
+
 /** Class and the properties that are unique together. */
 const UNIQUE = [
   ['Servers', 'name'],

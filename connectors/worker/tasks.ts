@@ -7,13 +7,7 @@ import { backoffMs, Closers, sleep } from '../../common/lifecycle.ts';
 import type { Log } from '../../common/log.ts';
 import { registrySource } from '../../common/schema-registry.ts';
 import { TOPICS_LIMIT } from '../config/common-config.ts';
-import {
-  type CheckedConfig,
-  checkConfig,
-  type InfluxSinkConfig,
-  type OrientSinkConfig,
-  ROW_TOPICS,
-} from '../config/connector-classes.ts';
+import { type CheckedConfig, checkConfig, type InfluxSinkConfig, ROW_TOPICS } from '../config/connector-classes.ts';
 import type { RawConfig } from '../config/definition.ts';
 import type { References } from '../config/references.ts';
 import { TopicChooser } from '../config/sink-topics.ts';
@@ -24,6 +18,7 @@ import type { InfluxCredentials } from '../influxdb/client.ts';
 import { KcqlLines } from '../influxdb/kcql-lines.ts';
 import { InfluxdbSink } from '../influxdb/sink.ts';
 import { runInfluxSource } from '../influxdb/source.ts';
+import { OrientdbKcqlSink } from '../orientdb/kcql-sink.ts';
 import type { GraphObjectModel } from '../orientdb/model-vertices.ts';
 import { OrientdbSink } from '../orientdb/sink.ts';
 import { Runner, TaskFailure } from '../runner.ts';
@@ -147,8 +142,13 @@ function chooseOf(checked: CheckedSink, context: TaskContext): { choose?: () => 
   const { topicsRegex: pattern, deadLetterTopic } = checked.values;
   if (pattern === undefined) return {};
   const { kafka, groupId, log } = context;
-  const statements = checked.kind === 'influxSink' ? checked.statements : [];
-  const chooser = new TopicChooser({ pattern, statements, rows: ROW_TOPICS[checked.kind], deadLetterTopic, groupId });
+  const chooser = new TopicChooser({
+    pattern,
+    statements: checked.statements,
+    rows: ROW_TOPICS[checked.kind],
+    deadLetterTopic,
+    groupId,
+  });
   let leftBefore = 0;
   const choose = async () => {
     const { topics, left } = await chooser.choose(await topicNames(kafka));
@@ -172,12 +172,12 @@ function isTheEnd(error: unknown): boolean {
 }
 
 export function takesOf(checked: CheckedSink): 'rows' | 'any' {
-  return checked.kind === 'influxSink' && checked.statements.length > 0 ? 'any' : 'rows';
+  return checked.statements.length > 0 ? 'any' : 'rows';
 }
 
 /** @param config as it was given, with references: secrets are read anew at each connect */
 function sinkOf(checked: CheckedSink, config: RawConfig, { references, models }: TaskContext): Sink {
-  if (checked.kind === 'orientSink') return orientSink(checked.values, config, references, models);
+  if (checked.kind === 'orientSink') return orientSink(checked, config, references, models);
   const { url, org, bucket, createBucket, retentionSeconds } = checked.values;
   const target = {
     ...{ url, bucket, createBucket, retentionSeconds },
@@ -204,11 +204,13 @@ const INFLUX_NAMES = {
 type InfluxNames = typeof INFLUX_NAMES;
 
 function orientSink(
-  { url, user }: OrientSinkConfig,
+  { values: { url, user }, statements, transforms }: CheckedSink & { readonly kind: 'orientSink' },
   config: RawConfig,
   references: References,
   models: readonly GraphObjectModel[],
 ): Sink {
   const given = config['connect.orient.password'] ?? config['tinkerpop3.password'] ?? '';
-  return new OrientdbSink({ ...url, user, password: () => references.resolve(given) }, models);
+  const target = { ...url, user, password: () => references.resolve(given) };
+  if (statements.length > 0) return new OrientdbKcqlSink(target, statements, transforms);
+  return new OrientdbSink(target, models);
 }
