@@ -1,17 +1,25 @@
 import { FRAME_BYTES, schemaIdOf } from '../../schemas/codec.ts';
-import type { AvroRegistrationResponse, AvroRequest, AvroResponse } from '../../schemas/generated/records.ts';
+import type {
+  AvroRegistrationResponse,
+  AvroRequest,
+  AvroResponse,
+  AvroResponseObserve,
+} from '../../schemas/generated/records.ts';
 import type { TopicName } from '../../schemas/topics.ts';
 import { TOPICS } from '../../schemas/topics.ts';
 import { type Fastavro, fastavro } from '../peers/peers.ts';
 import { originalSchema } from '../vectors/original-avro.ts';
 import { identityOf, identityOfReply, OBSERVE_TICKET } from './command-list.ts';
 import { AIOCOAP, type Devices, LESHAN, MODBUS } from './devices.ts';
-import { expectedPoints, type PointLine } from './expected-points.ts';
+import { expectedPoints } from './expected-points.ts';
+import { differing, greatestOf, lastOf } from './maxima-account.ts';
+import { checkPoints } from './points-account.ts';
 import type { Run } from './run.ts';
 import { compareCopy, type TopicRecord } from './topic-account.ts';
 import { held, until } from './waiting.ts';
 
 const UP: readonly TopicName[] = ['registrations', 'observations', 'replies'];
+const MAXIMA = 'maxPer30Seconds';
 const CATCH_UP_TIMEOUT_MS = 60_000;
 const SENSOR = '/3303/0/5700';
 /** Records of each topic that the foreign Avro implementation is shown. */
@@ -27,7 +35,9 @@ export async function checkAccounts(run: Run, devices: Devices): Promise<void> {
   const { site } = run;
   const observations = await site.decoded(edge.observations, site.readers.observations);
   const replies = await site.decoded(edge.replies, site.readers.replies);
-  await checkPoints(run, [...observations, ...replies].flatMap(expectedPoints));
+  const points = [...observations, ...replies].flatMap(expectedPoints);
+  run.findings.report.influx.points = await checkPoints(run, 'devices', points);
+  await checkMaxima(run, observations);
   await checkNumbers(run, devices);
   checkReplies(run, await site.decoded(requests, site.readers.requests), replies);
   checkRegistrations(run, await site.decoded(edge.registrations, site.readers.registrations), devices);
@@ -45,19 +55,22 @@ export async function checkAccounts(run: Run, devices: Devices): Promise<void> {
 /** Each topic and its copy, in which readers of committed records find each record once, also after kills of the replicator. */
 async function checkCopies(run: Run): Promise<EdgeRecords & { readonly requests: readonly TopicRecord[] }> {
   const sources: Partial<Record<TopicName, readonly TopicRecord[]>> = {};
-  for (const name of [...UP, 'requests'] as const) {
-    const up = name !== 'requests';
-    const { source, copy } = await caughtUp(run, name, up);
-    const topic = run.site.topic(name);
-    run.findings.report.edge[topic] = (up ? source : copy).length;
-    run.findings.report.cloud[topic] = (up ? copy : source).length;
-    const { repeats, faults } = compareCopy(source, copy);
-    run.findings.progress(`${topic}: ${source.length} records, copied`);
-    for (const fault of faults) run.findings.fault(`${topic}: ${fault}`);
-    run.findings.expect(repeats === 0 && copy.length === source.length, `${topic}: ${repeats} records came twice`);
-    sources[name] = source;
-  }
+  for (const name of [...UP, 'requests'] as const) sources[name] = await checkCopy(run, name);
   return sources as Awaited<ReturnType<typeof checkCopies>>;
+}
+
+/** Resolves with the records of the side that they are copied from. */
+async function checkCopy(run: Run, name: TopicName): Promise<readonly TopicRecord[]> {
+  const up = name !== 'requests';
+  const { source, copy } = await caughtUp(run, name, up);
+  const topic = run.site.topic(name);
+  run.findings.report.edge[topic] = (up ? source : copy).length;
+  run.findings.report.cloud[topic] = (up ? copy : source).length;
+  const { repeats, faults } = compareCopy(source, copy);
+  run.findings.progress(`${topic}: ${source.length} records, copied`);
+  for (const fault of faults) run.findings.fault(`${topic}: ${fault}`);
+  run.findings.expect(repeats === 0 && copy.length === source.length, `${topic}: ${repeats} records came twice`);
+  return source;
 }
 
 /** As long as nothing was stopped, no record may come twice into the cloud. */
@@ -85,23 +98,21 @@ async function caughtUp(
   }
 }
 
-/** InfluxDB holds exactly the points that the records of the edge stand for. */
-async function checkPoints({ site, findings, signal }: Run, expected: readonly PointLine[]): Promise<void> {
-  const enough = async () => held((await site.influx.countPoints()) >= expected.length);
-  const o = { what: `${expected.length} points in InfluxDB`, timeoutMs: CATCH_UP_TIMEOUT_MS, signal, pauseMs: 1_000 };
-  await until(enough, o).catch((error) => findings.fault(String(error)));
-  findings.report.influx.points = await site.influx.countPoints();
-  const left = new Map<PointLine, number>();
-  for (const line of expected) left.set(line, (left.get(line) ?? 0) + 1);
-  for (const line of await site.influx.points()) left.set(line, (left.get(line) ?? 0) - 1);
-  const differing = [...left].filter(([, count]) => count !== 0);
-  for (const [line, count] of differing.slice(0, 5))
-    findings.fault(`a point ${count > 0 ? 'is missing' : 'is too many'} in InfluxDB: ${line}`);
-  findings.expect(differing.length <= 5, `${differing.length} points differ in InfluxDB`);
-  findings.expect(
-    findings.report.influx.points === expected.length,
-    `${findings.report.influx.points} points in InfluxDB, the records stand for ${expected.length}`,
-  );
+/** The analysis at the edge, although it was killed: the greatest value of each window, in the cloud and in InfluxDB once for each result. */
+async function checkMaxima(run: Run, observations: readonly AvroResponseObserve[]): Promise<void> {
+  const { site, findings, signal } = run;
+  const wanted = greatestOf(observations);
+  const found = async () => {
+    const results = await site.decoded(await site.records('edge', MAXIMA), site.readers[MAXIMA]);
+    return differing(wanted, lastOf(results));
+  };
+  const o = { what: 'the greatest value of each window', timeoutMs: CATCH_UP_TIMEOUT_MS, signal };
+  await until(async () => held((await found()).length === 0), o).catch((error) => findings.fault(String(error)));
+  for (const window of (await found()).slice(0, 5)) findings.fault(`another greatest value: ${window}`);
+  findings.expect(wanted.size > 0, 'no observation has a number');
+  const records = await checkCopy(run, MAXIMA);
+  const results = await site.decoded(records, site.readers[MAXIMA]);
+  findings.report.influx.maxima = await checkPoints(run, 'analyses', results.flatMap(expectedPoints));
 }
 
 /** Every acknowledged number of every device once; what is stored besides was sent but its ACK had not come yet. */

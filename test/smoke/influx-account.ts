@@ -10,6 +10,15 @@ export interface InfluxAddress {
   readonly tokenFile: string;
 }
 
+/** What devices said, or what an analysis made of it; both are in one measurement. */
+export type PointsOf = 'devices' | 'analyses';
+
+/** How they are told apart, and a field that each point has once. */
+const POINTS = {
+  devices: { filter: 'r.path !~ /-max$/', counted: 'code' },
+  analyses: { filter: 'r.path =~ /-max$/', counted: 'value' },
+} as const satisfies Record<PointsOf, object>;
+
 const QUERY_TIMEOUT_MS = 30_000;
 const SENSOR = '/3303/0/5700';
 
@@ -24,18 +33,20 @@ export class InfluxAccount {
     this.#source = `from(bucket: ${JSON.stringify(bucket)}) |> range(start: 0) |> filter(fn: (r) => r._measurement == "resources")`;
   }
 
-  /** Every point carries its code. */
-  async countPoints(): Promise<number> {
-    const rows = await this.#rows<{ _value: number }>('|> filter(fn: (r) => r._field == "code") |> group() |> count()');
+  async countPoints(of: PointsOf): Promise<number> {
+    const { filter, counted } = POINTS[of];
+    const rows = await this.#rows<{ _value: number }>(
+      `|> filter(fn: (r) => r._field == "${counted}" and ${filter}) |> group() |> count()`,
+    );
     return rows[0]?._value ?? 0;
   }
 
-  async points(): Promise<readonly PointLine[]> {
+  async points(of: PointsOf): Promise<readonly PointLine[]> {
     const fields: readonly ValueField[] = ['value', 'svalue', 'bvalue'];
     const lines: PointLine[] = [];
     for (const field of fields) {
       const rows = await this.#rows<{ _time: string; _value: unknown; ep: string; kind: string; path: string }>(
-        `|> filter(fn: (r) => r._field == "${field}") |> group()`,
+        `|> filter(fn: (r) => r._field == "${field}" and ${POINTS[of].filter}) |> group()`,
       );
       for (const { _time, _value, ep, kind, path } of rows)
         lines.push(pointLine({ ep, kind, path, timestampMs: Date.parse(_time), field, value: _value }));

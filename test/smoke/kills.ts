@@ -15,8 +15,8 @@ const RECOVERY_TIMEOUT_MS = 60_000;
 /** Numbers that must be acknowledged after a kill before the next: several of each device. */
 const RECOVERED_NUMBERS = 100;
 
-/** Kills the edge services one after the other under load, then the edge Kafka and the server together. */
-export async function killEdge(run: Run, devices: Devices): Promise<void> {
+/** Kills the services one after the other under load, then the edge Kafka and the server together. */
+export async function killServices(run: Run, devices: Devices): Promise<void> {
   const { account } = devices;
   const { findings } = run;
   const mark = account.mark;
@@ -27,6 +27,10 @@ export async function killEdge(run: Run, devices: Devices): Promise<void> {
     await killService(run, devices, name);
   }
   await modbusGoesOn(run);
+  for (const name of ['connect', 'stream-maxper30sec'] as const) {
+    findings.progress(`${name} is killed`);
+    await killService(run, devices, name);
+  }
   await killKafka(run, devices);
   const numbers = account.since(mark);
   findings.report.kills = await untilStored(run, numbers);

@@ -20,7 +20,8 @@ export interface Report {
   /** Records by topic. */
   edge: Record<string, number>;
   cloud: Record<string, number>;
-  influx: { points: number };
+  /** Points of what devices said, and of the greatest values that the analysis at the edge found. */
+  influx: { points: number; maxima: number };
   /** Edges: hasEndpoint and hasObject. */
   orient: { servers: number; endpoints: number; graphEdges: number };
   commands: CommandResult[];
@@ -39,7 +40,7 @@ export class Findings {
     devices: 0,
     edge: {},
     cloud: {},
-    influx: { points: 0 },
+    influx: { points: 0, maxima: 0 },
     orient: { servers: 0, endpoints: 0, graphEdges: 0 },
     commands: [],
     outage: { acknowledged: 0, stored: 0 },

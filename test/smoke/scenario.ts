@@ -9,7 +9,7 @@ import { checkCommands } from './commands.ts';
 import { Devices, RAW_NAMES, startModbusUnit } from './devices.ts';
 import { checkAccounts, checkNoRepeats } from './final-account.ts';
 import { checkGraph } from './graph-account.ts';
-import { killEdge } from './kills.ts';
+import { killServices } from './kills.ts';
 import { cloudOutage } from './outage.ts';
 import type { Findings } from './report.ts';
 import type { Run } from './run.ts';
@@ -91,7 +91,7 @@ async function drive(run: Run, devices: Devices, outageMs: number): Promise<void
   await checkCommands(run, devices);
   await checkNoRepeats(run);
   await cloudOutage(run, devices, outageMs);
-  await killEdge(run, devices);
+  await killServices(run, devices);
   await checkGraph(run, devices.names, true);
   findings.report.devices = devices.names.length;
   await unlessAborted(devices.stop(), signal);

@@ -29,6 +29,7 @@ export class Site {
     readonly observations: RecordReader<AvroResponseObserve>;
     readonly replies: RecordReader<AvroResponse>;
     readonly requests: RecordReader<AvroRequest>;
+    readonly maxPer30Seconds: RecordReader<AvroResponseObserve>;
   };
   readonly #log: Log;
   readonly #signal: AbortSignal;
@@ -51,6 +52,7 @@ export class Site {
       observations: new RecordReader(source, TOPICS.observations.value),
       replies: new RecordReader(source, TOPICS.replies.value),
       requests: new RecordReader(source, TOPICS.requests.value),
+      maxPer30Seconds: new RecordReader(source, TOPICS.maxPer30Seconds.value),
     };
   }
 
