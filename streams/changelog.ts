@@ -81,13 +81,18 @@ export async function restore(o: RestoreOptions): Promise<Restored> {
   let firstStrange = -1;
   try {
     let at = Number(range.first);
-    let next = at < end ? fetcher.fetch(at, RESTORE_WAIT_MS) : undefined;
+    const begin = (from: number) => {
+      const fetching = fetcher.fetch(from, RESTORE_WAIT_MS);
+      // Nobody waits for it any more when the signal is aborted.
+      fetching.catch(() => undefined);
+      return fetching;
+    };
+    let next = at < end ? begin(at) : undefined;
     while (next !== undefined && !o.signal.aborted) {
       const { bytes, aborted } = await next;
       const behind = FetchedRecords.endOf(bytes, at);
       // The next answer is on its way while this one is read.
-      next = behind < end && behind > at ? fetcher.fetch(behind, RESTORE_WAIT_MS) : undefined;
-      next?.catch(() => undefined);
+      next = behind < end && behind > at ? begin(behind) : undefined;
       cursor.reset(bytes, aborted, at);
       while (await cursor.nextBatch()) {
         while (cursor.next()) {
@@ -99,7 +104,7 @@ export async function restore(o: RestoreOptions): Promise<Restored> {
           }
         }
       }
-      if (behind === at && at < end) next = fetcher.fetch(at, RESTORE_WAIT_MS);
+      if (behind === at && at < end) next = begin(at);
       at = behind;
     }
   } finally {
