@@ -41,7 +41,10 @@ type Config = Readonly<Record<string, string>>;
 export function connectorConfigs({
   addresses,
   credentials: { influx, orientdb },
-}: Pick<ConnectorFilesOptions, 'addresses' | 'credentials'>): Readonly<Record<string, Config>> {
+}: {
+  readonly addresses: Pick<SystemAddresses, 'gatewayId' | 'influxUrl' | 'orientPort'>;
+  readonly credentials: Pick<StackCredentials, 'influx' | 'orientdb'>;
+}): Readonly<Record<string, Config>> {
   const { gatewayId, influxUrl, orientPort } = addresses;
   const influxSink = {
     'connector.class': 'InfluxSinkConnector',

@@ -1,29 +1,30 @@
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { requestFromWords } from '../../../bin/build-request.ts';
-import { KafkaBatchSender } from '../../../common/kafka/batch-sender.ts';
-import { connectKafka } from '../../../common/kafka/client.ts';
-import { CommittingProducer, type OutgoingRecord } from '../../../common/kafka/committing-producer.ts';
-import { createLog } from '../../../common/log.ts';
-import { encoderFor } from '../../../common/records.ts';
-import { registerSchemas } from '../../../common/schema-registry.ts';
-import { TOPICS } from '../../../schemas/topics.ts';
+import { dirname, join } from 'node:path';
+import { connectorConfigs, connectorName } from '../../../bin/connector-files.ts';
+import { resultTopics } from '../../../bin/edge-analyses.ts';
 import type { Stack } from '../../../stack/stack.ts';
 import { attachJmxAgent } from '../../peers/jmx-agent.ts';
 import type { Peer } from '../../peers/peer-process.ts';
 import { providePrometheus, startNodeExporter, startPrometheus } from '../../peers/prometheus.ts';
 import { eventually } from '../../rig/eventually.ts';
 import { useStack } from '../../rig/rig.ts';
-import { observation } from '../connectors/influx-records.ts';
+import { GatewayDevice } from './gateway-device.ts';
+import { COMMANDS, Operator } from './operator.ts';
 import { InfluxReader, PrometheusReader } from './readers.ts';
 import { ports, Service } from './service.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const PROMETHEUS_FILES = join(ROOT, 'swarm/prometheus');
 const JMX_RULES = join(PROMETHEUS_FILES, 'kafka-jmx.yml');
-const quiet = createLog('pictures', 'silent');
+
+const ALARM_RULES = {
+  rules: [
+    { name: 'warm', kind: 'threshold', path: '/3303/*/5700', above: 1 },
+    { name: 'mute', kind: 'silence', endpoint: 'pic-gone-*', seconds: 2 },
+  ],
+};
 
 /** A gateway with devices, its way to the cloud, the store there, and a Prometheus that reads all of them: what the dashboards look at. */
 export class Chain {
@@ -31,18 +32,21 @@ export class Chain {
   readonly #folder = mkdtempSync(join(tmpdir(), 'zeelos-pictures-'));
   readonly #services: Service[] = [];
   readonly #peers: Peer[] = [];
+  #site: GatewayDevice | undefined;
+  /** A device that goes while the chain runs. */
+  #leaving: Service | undefined;
   /** Groups of targets for Prometheus. */
   readonly #targets: { targets: string[]; labels: Record<string, string> }[] = [];
-  readonly #stack: Stack;
+  readonly stack: Stack;
   influx!: InfluxReader;
   prometheus!: PrometheusReader;
 
   private constructor(stack: Stack) {
-    this.#stack = stack;
+    this.stack = stack;
   }
 
   static async start(): Promise<Chain> {
-    const chain = new Chain(await useStack('kafka-edge', 'kafka-cloud', 'registry', 'influxdb'));
+    const chain = new Chain(await useStack('kafka-edge', 'kafka-cloud', 'registry', 'influxdb', 'orientdb'));
     try {
       await chain.#start();
       return chain;
@@ -58,9 +62,9 @@ export class Chain {
   }
 
   async #start(): Promise<void> {
-    const [coap, modbus, ...free] = await ports(16);
-    const { kafkaEdge, kafkaCloud, registry, influxdb } = this.#stack.ports;
-    const { influx } = this.#stack.credentials;
+    const [coap, modbus, ...free] = await ports(24);
+    const { kafkaEdge, kafkaCloud, registry, influxdb } = this.stack.ports;
+    const { influx, orientdb } = this.stack.credentials;
     const [edge, cloud] = [`127.0.0.1:${kafkaEdge}`, `127.0.0.1:${kafkaCloud}`];
     const registryUrl = `http://127.0.0.1:${registry}/apis/ccompat/v7`;
     const influxUrl = `http://127.0.0.1:${influxdb}`;
@@ -90,20 +94,34 @@ export class Chain {
     const agents = this.#attachAgents([free.pop()!, free.pop()!]);
     agents.catch(() => undefined); // heard below
     await server.ready();
-    await this.#minuteBefore({ edge, registryUrl });
+    const operator = new Operator(gateway, registryUrl);
+    await operator.minuteBefore(edge);
     const replicator = service(
       ['replicator'],
-      { 'gateway-id': gateway, 'edge-brokers': edge, 'cloud-brokers': cloud },
+      {
+        ...{ 'gateway-id': gateway, 'edge-brokers': edge, 'cloud-brokers': cloud },
+        'up-topics': resultTopics(gateway).join(','),
+      },
       gateway,
     );
+    this.#site = await GatewayDevice.start('pic-site', coap!);
+    const serverUri = `coap://127.0.0.1:${coap}`;
+    const leaving = new Service(['simulate'], free.pop()!, { 'server-uri': serverUri, prefix: 'pic-gone-' });
+    this.#leaving = leaving;
     service(
       ['simulate'],
       { 'server-uri': `coap://127.0.0.1:${coap}`, count: 3, prefix: 'pic-', 'interval-ms': 200 },
       gateway,
     );
     const analysis = { 'gateway-id': gateway, 'kafka-brokers': edge, 'registry-url': registryUrl };
-    for (const name of ['counts', 'maxper30sec'])
-      service(['stream', name], { ...analysis, 'snapshot-file': snapshotFile, 'grace-seconds': 0 }, gateway);
+    const own = {
+      counts: {},
+      maxper30sec: {},
+      downsample: { 'window-seconds': 5 },
+      alarms: { 'rules-file': this.#rules() },
+    };
+    for (const [name, flags] of Object.entries(own))
+      service(['stream', name], { ...analysis, 'snapshot-file': snapshotFile, 'grace-seconds': 0, ...flags }, gateway);
     const connectorAt = { 'kafka-brokers': cloud, 'registry-url': registryUrl };
     const connector = service(['connector-influxdb'], {
       ...{ ...connectorAt, 'gateway-ids': gateway, 'group-id': `influx-${gateway}`, 'topic-check-seconds': 1 },
@@ -115,15 +133,21 @@ export class Chain {
     service(['connect'], {
       ...{ ...connectorAt, 'group-id': `connect-${gateway}`, 'rest-port': free.pop()! },
       'connectors-folder': this.#connectors(influxUrl, influx.tokenFile),
+      'secret-folders': [influx.tokenFile, orientdb.passwordFile].map((file) => dirname(file)).join(','),
     });
+    await eventually('the device that leaves has been heard', async () =>
+      /^zeelos_simulator_notifications\S* [1-9]/m.test(await leaving.metrics()),
+    );
+    await leaving.stop();
     await agents;
     await this.#startPrometheus([free.pop()!, free.pop()!]);
     // A rate sees only what changes between two readings.
     const read = 'lwm2m_commands_received_total';
     await eventually('the first reading', async () => (await this.prometheus.series(read, 'instant')).length > 0);
-    await this.#command({ cloud, registryUrl });
+    await operator.command(cloud);
     for (const one of this.#services) await one.ready();
-    await eventually('a reply is stored', async () => (await this.influx.rows(STORED_REPLIES)).length >= 4, 60_000);
+    const stored = async () => (await this.influx.rows(storedReplies(gateway))).length;
+    await eventually('all replies are stored', async () => (await stored()) === COMMANDS.length, 60_000);
   }
 
   #modbusMapping(port: number): string {
@@ -135,7 +159,13 @@ export class Chain {
     return file;
   }
 
-  /** One connector in the worker: what was stored, back to Kafka. */
+  #rules(): string {
+    const file = join(this.#folder, 'rules.json');
+    writeFileSync(file, JSON.stringify(ALARM_RULES));
+    return file;
+  }
+
+  /** In the worker: the graph and the results of the analyses as `zeelos up` has them, and what was stored, back to Kafka. */
   #connectors(influxUrl: string, tokenFile: string): string {
     const folder = join(this.#folder, 'connectors');
     mkdirSync(folder);
@@ -150,7 +180,16 @@ export class Chain {
       'connect.influx.query': `from(bucket: "zeelosdb") |> range(start: v.timeRangeStart, stop: v.timeRangeStop)
         |> filter(fn: (r) => r._measurement == "resources" and r.serverId == "${this.gatewayId}" and r._field == "value")`,
     };
-    writeFileSync(join(folder, 'rows.json'), JSON.stringify({ name: `rows-${this.gatewayId}`, config }));
+    const { credentials, ports } = this.stack;
+    const addresses = { gatewayId: this.gatewayId, influxUrl, orientPort: ports.orientdbBinary };
+    const ofUp = connectorConfigs({ addresses, credentials });
+    const names = [connectorName.orientdb(this.gatewayId), connectorName.analytics(this.gatewayId)];
+    const configs = {
+      [`rows-${this.gatewayId}`]: config,
+      ...Object.fromEntries(names.map((name) => [name, ofUp[name]])),
+    };
+    for (const [name, one] of Object.entries(configs))
+      writeFileSync(join(folder, `${name}.json`), JSON.stringify({ name, config: one }));
     return folder;
   }
 
@@ -161,7 +200,7 @@ export class Chain {
     ] as const;
     for (const [index, [server, labels]] of brokers.entries()) {
       const port = agentPorts[index]!;
-      await attachJmxAgent(this.#stack.pid(server)!, port, JMX_RULES);
+      await attachJmxAgent(this.stack.pid(server)!, port, JMX_RULES);
       this.#targets.push({ targets: [`127.0.0.1:${port}`], labels: { job: 'kafka', ...labels } });
     }
   }
@@ -187,53 +226,16 @@ export class Chain {
     this.#targets.push({ targets: [`127.0.0.1:${port}`], labels: { job, ...(gateway !== undefined && { gateway }) } });
   }
 
-  /** One value of some time ago: with the next one its minute is over, and the analysis counts can tell of it. */
-  async #minuteBefore(at: { readonly edge: string; readonly registryUrl: string }): Promise<void> {
-    const topic = TOPICS.observations.nameFor(this.gatewayId);
-    const snapshot = await registerSchemas(this.gatewayId, at.registryUrl);
-    const key = encoderFor(snapshot, `${topic}-key`, 'io.zeelos.leshan.avro.AvroKey').encode({ ep: 'pic-1' });
-    const earlier = observation(this.gatewayId, 'pic-1', { timestamp: Date.now() - 120_000 });
-    const value = encoderFor(snapshot, `${topic}-value`, TOPICS.observations.value).encode(earlier);
-    await this.#produce(at.edge, { topic, key, value });
-  }
-
-  async #produce(broker: string, ...records: readonly OutgoingRecord[]): Promise<void> {
-    const kafka = connectKafka({ brokers: [broker], clientId: 'pictures' }, quiet);
-    const producer = new CommittingProducer(new KafkaBatchSender(kafka, quiet), quiet);
-    await producer.commit(...records);
-    await producer.close();
-  }
-
-  /** Commands of several kinds from the cloud, one of them for a device that is not there, and a record that nobody can read. */
-  async #command(at: { readonly cloud: string; readonly registryUrl: string }): Promise<void> {
-    const topic = TOPICS.requests.nameFor(this.gatewayId);
-    const snapshot = await registerSchemas(this.gatewayId, at.registryUrl);
-    const encoder = encoderFor(snapshot, `${topic}-value`, TOPICS.requests.value);
-    const words = [
-      ['pic-1', 'read', '/3/0/0'],
-      ['pic-1', 'read', '/3303/0/5700'],
-      ['pic-1', 'write', '/3/0/14', '+02'],
-      ['pic-2', 'execute', '/3303/0/5605'],
-      ['pic-2', 'discover', '/3303'],
-      ['modbus-meter', 'read', '/26241/0/26253'],
-      ['nobody', 'read', '/3/0/0'],
-    ];
-    const options = { format: 'AUTO', mode: 'REPLACE', type: undefined, ticket: undefined } as const;
-    const requests = words.map((one) => requestFromWords([this.gatewayId, ...one], options));
-    const garbage = Buffer.from('this is no record');
-    await this.#produce(
-      at.cloud,
-      ...requests.map((request) => ({ topic, key: null, value: encoder.encode(request) })),
-      { topic: TOPICS.observations.nameFor(this.gatewayId), key: null, value: garbage },
-    );
-  }
-
   async stop(): Promise<void> {
     for (const peer of [...this.#peers].reverse()) await peer.stop();
+    this.#site?.stop();
+    await this.#leaving?.stop();
     await Promise.all([...this.#services].reverse().map((service) => service.stop()));
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 
-const STORED_REPLIES = `from(bucket: v.defaultBucket) |> range(start: v.timeRangeStart, stop: v.timeRangeStop)
-  |> filter(fn: (r) => r._measurement == "resources" and r._field == "code" and r.kind != "observe") |> group()`;
+function storedReplies(gatewayId: string): string {
+  return `from(bucket: v.defaultBucket) |> range(start: v.timeRangeStart, stop: v.timeRangeStop)
+    |> filter(fn: (r) => r._measurement == "commands" and r.serverId == "${gatewayId}" and r._field == "ticket") |> group()`;
+}

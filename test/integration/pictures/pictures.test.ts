@@ -4,7 +4,10 @@ import type { VariableModel } from '@grafana/grafana-foundation-sdk/dashboard';
 import { DASHBOARDS } from '../../../swarm/grafana/src/dashboards.ts';
 import { eventually } from '../../rig/eventually.ts';
 import { Chain } from './chain.ts';
+import { checkGraph } from './graph-checks.ts';
+import { COMMANDS } from './operator.ts';
 import { type Choice, filledIn, metricsIn, type Question, questionsOf, variablesOf } from './questions.ts';
+import type { Row } from './readers.ts';
 
 /** A rate needs two scrapes, a quantile an event between them, a copy its commit. */
 const ROWS_LIMIT_MS = 40_000;
@@ -91,38 +94,86 @@ describe('pictures: every query of every panel on the stores of a chain that run
       });
 
       it('gets rows for every query that asks for one gateway only', async () => {
-        const chosen = questionsOf(dashboard).filter(({ query }) => /\$gateway|\$\{server:/.test(query));
-        await assertAnswers(chosen, { gateway: [chain.gatewayId], server: [chain.gatewayId] });
+        const chosen = questionsOf(dashboard).filter(({ query }) => /\$gateway|\$\{gateway:/.test(query));
+        await assertAnswers(chosen, { gateway: [chain.gatewayId] });
       });
     });
   }
 
   it('finds one resource of one device, whatever characters its name has', async () => {
     const numbers = questionsOf(DASHBOARDS.sensors!).find(({ panel }) => panel === 'Numbers')!;
-    const one = { server: [chain.gatewayId], endpoint: ['pic-1'], path: ['/3303/0/5700'] };
+    const one = { gateway: [chain.gatewayId], endpoint: ['pic-1'], path: ['/3303/0/5700'] };
     const rows = await chain.influx.rows(filledIn(numbers, one));
     assert.ok(rows.length > 0);
     assert.deepEqual([...new Set(rows.map(({ ep, path }) => `${ep} ${path}`))], ['pic-1 /3303/0/5700']);
-    const odd = { server: [chain.gatewayId, 'a.b/c(d)'], endpoint: ['x|y', 'z+{"1"}'], path: ['/1', '/2'] };
+    const odd = { gateway: [chain.gatewayId, 'a.b/c(d)'], endpoint: ['x|y', 'z+{"1"}'], path: ['/1', '/2'] };
     assert.deepEqual(await chain.influx.rows(filledIn(numbers, odd)), []);
   });
 
-  it('shows each command in the log with its outcome', async () => {
-    const log = questionsOf(DASHBOARDS.commands!).find(({ panel }) => panel === 'Command log')!;
-    const query = filledIn(log, { server: [chain.gatewayId] });
-    const seen = async () =>
-      (await chain.influx.rows(query)).map(({ kind, path, code }) => `${kind} ${path} ${code}`).sort();
-    const expected = [
-      'discover /3303 CONTENT',
-      'execute /3303/0/5605 CHANGED',
-      'read /26241/0/26253 CONTENT',
-      'read /3/0/0 CONTENT',
-      'read /3/0/0 NOT_FOUND',
-      'read /3303/0/5700 CONTENT',
-      'write /3/0/14 CHANGED',
-    ];
-    await eventually('all replies', async () => (await seen()).length === expected.length);
-    assert.deepEqual(await seen(), expected);
+  async function rowsOf(dashboard: string, title: string, choice: Choice = {}): Promise<readonly Row[]> {
+    const questions = questionsOf(DASHBOARDS[dashboard]!).filter(({ panel }) => panel === title);
+    const answers = questions.map((question) =>
+      chain.influx.rows(filledIn(question, { gateway: [chain.gatewayId], ...choice })),
+    );
+    return (await Promise.all(answers)).flat();
+  }
+
+  it('shows each command in the log, once: who asked, what came of it, how long it took', async () => {
+    const seen = async () => await rowsOf('commands', 'Command log');
+    await eventually('all replies', async () => (await seen()).length === COMMANDS.length);
+    const rows = await seen();
+    const told = rows.map(({ requestedBy, ep, kind, path, code }) => [requestedBy || undefined, ep, kind, path, code]);
+    const done = { write: 'CHANGED', execute: 'CHANGED' } as Record<string, string>;
+    const expected = COMMANDS.map(([requester, ep = '', kind = '', path]) => {
+      const code = ep === 'nobody' ? 'NOT_FOUND' : (done[kind] ?? 'CONTENT');
+      return [requester, ep, kind, path, code];
+    });
+    const inOrder = (lines: readonly unknown[]) => lines.map((line) => JSON.stringify(line)).sort();
+    assert.deepEqual(inOrder(told), inOrder(expected));
+    for (const { latencyMs, ticket } of rows) assert.ok(Number(latencyMs) > 0 && ticket !== '', JSON.stringify(rows));
+    assert.match(rows.find(({ path }) => path === '/3303/1')!.says!, /^\d+ values$/);
+    assert.match(rows.find(({ ep }) => ep === 'nobody')!.says!, /registration/i);
+  });
+
+  it('counts commands by who asked, also where the name has quotes in it', async () => {
+    const rows = await rowsOf('commands', 'Requesters');
+    const of = (name: string) => Object.assign({}, ...rows.filter(({ requester }) => requester === name)) as Row;
+    assert.deepEqual([of('ana').replies, of('ana').failed], ['6', undefined]);
+    assert.deepEqual([of('a "cron" job').replies, of('a "cron" job').failed], ['2', '1']);
+    assert.ok(Number(of('ana').latency) > 0);
+  });
+
+  it('shows alarms with their state, of resources and of a device that is silent', async () => {
+    const states = async () =>
+      (await rowsOf('analyses', 'Alarms')).flatMap(({ state, ep, path, rule }) =>
+        state === undefined ? [] : [`${state} ${rule} ${ep} ${path}`.trim()],
+      );
+    const expected = ['RAISED mute pic-gone-1', 'RAISED warm pic-1 /3303/0/5700', 'RAISED warm pic-3 /3303/1/5700'];
+    const missing = async () => {
+      const seen = await states();
+      return expected.filter((one) => !seen.includes(one));
+    };
+    await eventually('alarms', async () => (await missing()).length === 0).catch(async () =>
+      assert.deepEqual(await missing(), []),
+    );
+  });
+
+  it('shows the greatest number of 30 seconds over the numbers that it is of, and a band around their mean', async () => {
+    const one = { endpoint: ['pic-2'], path: ['/3303/1/5700'] };
+    const rows = await rowsOf('analyses', 'Numbers and their greatest of 30 seconds', one);
+    const [means, greatest] = ['mean', 'greatest'].map((what) => rows.filter((row) => row.what === what));
+    assert.deepEqual([...new Set(greatest!.map(({ path }) => path))], ['/3303/1/5700-max']);
+    const top = (of: readonly Row[]) => Math.max(...of.map(({ _value }) => Number(_value)));
+    assert.ok(means!.length > 0 && top(greatest!) >= top(means!) - 1e-9);
+    const band = await rowsOf('analyses', 'Smallest, mean and greatest', one);
+    const at = Map.groupBy(band, ({ _time }) => _time);
+    assert.ok(at.size > 0);
+    for (const step of at.values()) {
+      const [min, mean, max] = ['min', 'mean', 'max'].map((name) =>
+        Number(step.find(({ statistic }) => statistic === name)?._value),
+      );
+      assert.ok(min! <= mean! && mean! <= max!, JSON.stringify(step));
+    }
   });
 
   it('shows what holds in a chain where nothing is wrong', async () => {
@@ -140,7 +191,7 @@ describe('pictures: every query of every panel on the stores of a chain that run
       roomLeft: (await shown('replication', 'Room left'))! > 0.99,
       notReady: await shown('hosts', 'Not ready'),
       silent: await shown('hosts', 'Targets that do not answer'),
-      // Three simulated ones and two units of Modbus.
+      // Three simulated ones, two units of Modbus, and an LwM2M gateway with one behind it; one has left.
       devices: await shown('fleet', 'Registered devices'),
     });
     const right = {
@@ -151,12 +202,14 @@ describe('pictures: every query of every panel on the stores of a chain that run
       roomLeft: true,
       notReady: 0,
       silent: 0,
-      devices: 5,
+      devices: 7,
     };
     await eventually('all is settled', async () => isDeepStrictEqual(await held(), right)).catch(async () =>
       assert.deepEqual(await held(), right),
     );
   });
+
+  checkGraph(() => chain);
 
   it('applies every alert rule without an error', async () => {
     const rules = await chain.prometheus.rules();
