@@ -58,8 +58,11 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     ORIENTDB_SETTINGS,
     async () => {
       const { orientdbMain } = await import('../connectors/main.ts');
-      const models = await graphModels();
-      return (settings, context) => orientdbMain(settings, { ...context, models });
+      const { graphModels } = await import('./graph-models.ts');
+      return async (settings, context) => {
+        const models = await graphModels(settings.modelsDir, context.log);
+        await orientdbMain(settings, { ...context, models });
+      };
     },
   ),
   stream: command({
@@ -79,8 +82,11 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     CONNECT_SETTINGS,
     async () => {
       const { connectMain } = await import('../connectors/worker/connect.ts');
-      const models = await graphModels();
-      return (settings, context) => connectMain(settings, { ...context, models });
+      const { graphModels } = await import('./graph-models.ts');
+      return async (settings, context) => {
+        const models = await graphModels(settings.modelsDir, context.log);
+        await connectMain(settings, { ...context, models });
+      };
     },
   ),
   modbus: service(
@@ -134,12 +140,3 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     run: async (settings, context) => (await import('./smoke.ts')).smoke(settings, context),
   }),
 };
-
-/** The graph has one vertex for an object: of its newest version, which comes first. */
-async function graphModels() {
-  const { coreObjectModels } = await import('../lwm2m/model/core-objects.ts');
-  return coreObjectModels()
-    .all()
-    .filter((model, at, all) => model.id !== all[at - 1]?.id)
-    .map((model) => ({ ...model, resources: [...model.resources.values()] }));
-}

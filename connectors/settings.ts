@@ -43,6 +43,11 @@ export const ORIENTDB_SETTINGS = {
   orientDatabase: { about: 'database, which must exist', schema: text.default('zeelosdb') },
   orientUser: { about: 'user of the database', schema: text.default('root') },
   orientPasswordFile: { about: 'file that holds the password of the user', schema: text },
+  modelsDir: {
+    about:
+      "folder of object definitions for the graph, as OMA's XML, subfolders included, read at start over the built-in ones; a checkout of the OMA registry will do",
+    schema: text.optional(),
+  },
   healthPort: { about: 'TCP port of /metrics, /healthz and /readyz; 0 chooses one', schema: port.default(9121) },
 } as const satisfies SettingsTable;
 

@@ -32,8 +32,12 @@ const assignments = (names: readonly string[]) => names.map((name) => `${quoted(
 const UPSERT_OBJECT = `UPDATE Objects SET ${assignments(OBJECT_FIELDS)} UPSERT WHERE id = :id`;
 const UPDATE_RESOURCE = `UPDATE Resources SET ${assignments(RESOURCE_FIELDS)} WHERE @rid = :rid`;
 // In one transaction, so that no crash leaves a resource without its object.
-const CREATE_RESOURCE = `LET made = CREATE VERTEX Resources SET ${assignments(RESOURCE_FIELDS)};
-CREATE EDGE hasResource FROM :object TO $made;`;
+const CREATE_RESOURCES = `FOREACH ($r IN :rows) {
+ LET made = CREATE VERTEX Resources SET ${RESOURCE_FIELDS.map((name) => `${quoted(name)} = $r.${name}`).join(', ')};
+ CREATE EDGE hasResource FROM $r.object TO $made;
+}`;
+/** Resources that one transaction makes. */
+const RESOURCES_AT_ONCE = 100;
 
 /** Brings Objects and Resources in line with the models: makes what is missing, mends what differs, removes nothing. */
 export async function ensureModelVertices(session: OrientSession, models: readonly GraphObjectModel[]): Promise<void> {
@@ -42,16 +46,23 @@ export async function ensureModelVertices(session: OrientSession, models: readon
   await inFlight(changed, (model) => session.command(UPSERT_OBJECT, objectParams(model)));
   const objects = changed.length === 0 ? before : await objectRows(session);
   const resources = await resourceRows(session);
-  const wanted = models.flatMap((model) => model.resources.map((resource) => ({ objectId: model.id, resource })));
-  await inFlight(wanted, async ({ objectId, resource }) => {
-    const params = resourceParams(resource);
-    const found = resources.get(`${objectId}/${resource.id}`);
-    const object = objects.get(objectId)?.rid as OrientRecordId | undefined;
-    if (found !== undefined && differs(found, params))
-      await session.command(UPDATE_RESOURCE, { ...params, rid: found.rid as OrientRecordId });
-    else if (found === undefined && object !== undefined)
-      await session.transaction(CREATE_RESOURCE, { ...params, object });
-  });
+  const made: OrientMap[] = [];
+  const mended: OrientMap[] = [];
+  for (const model of models) {
+    const object = objects.get(model.id)?.rid as OrientRecordId | undefined;
+    for (const resource of model.resources) {
+      const params = resourceParams(resource);
+      const found = resources.get(`${model.id}/${resource.id}`);
+      if (found === undefined && object !== undefined) made.push({ ...params, object });
+      else if (found !== undefined && differs(found, params))
+        mended.push({ ...params, rid: found.rid as OrientRecordId });
+    }
+  }
+  await inFlight(mended, (params) => session.command(UPDATE_RESOURCE, params));
+  const groups = Array.from({ length: Math.ceil(made.length / RESOURCES_AT_ONCE) }, (_, at) =>
+    made.slice(at * RESOURCES_AT_ONCE, (at + 1) * RESOURCES_AT_ONCE),
+  );
+  await inFlight(groups, (rows) => session.transaction(CREATE_RESOURCES, { rows }));
 }
 
 async function objectRows(session: OrientSession): Promise<ReadonlyMap<number, OrientRow>> {

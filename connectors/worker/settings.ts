@@ -17,6 +17,11 @@ export const CONNECT_SETTINGS = {
     schema: list.default([]),
     standard: '',
   },
+  modelsDir: {
+    about:
+      "folder of object definitions for the graph, as OMA's XML, subfolders included, read at start over the built-in ones; a checkout of the OMA registry will do",
+    schema: text.optional(),
+  },
   restAddress: {
     about: 'address of the REST interface; off loopback it needs a token',
     schema: text.default('127.0.0.1'),

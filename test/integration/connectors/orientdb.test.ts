@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { graphModels } from '../../../bin/graph-models.ts';
 import { hasCode } from '../../../common/errors.ts';
 import { sleep } from '../../../common/lifecycle.ts';
 import { orientdbMain } from '../../../connectors/main.ts';
@@ -8,6 +12,7 @@ import { OrientdbSink } from '../../../connectors/orientdb/sink.ts';
 import type { SinkRecord } from '../../../connectors/sink.ts';
 import type { AvroLink, AvroRegistrationNew, AvroRegistrationResponse } from '../../../schemas/generated/records.ts';
 import { sinkContract } from '../../contract/sink.ts';
+import { ddfXml } from '../../rig/ddf.ts';
 import { useStack } from '../../rig/rig.ts';
 import { CloudUnderTest, type ConnectorUnderTest, eventually, quiet, startConnector } from './cloud.ts';
 import { Graph } from './graph.ts';
@@ -165,6 +170,34 @@ describe('registrations as a graph', () => {
     const [unmodelled] = await graph.query('SELECT name, modelled FROM Objects WHERE id = 1');
     assert.deepEqual([unmodelled?.name, unmodelled?.modelled], ['Object 1', false]);
     assert.equal((await graph.query('SELECT modelled FROM Objects WHERE id = 3'))[0]?.modelled, true);
+  });
+
+  it('shows an object as modelled, where it stood, once its definition lies in the folder of models', async () => {
+    const object = async () => {
+      const fields = "name, modelled, out('hasResource').name AS resources, in('hasObject').name AS endpoints";
+      const [row] = await graph.query(`SELECT ${fields} FROM Objects WHERE id = 27000`);
+      return { ...row, resources: [...((row?.resources ?? []) as string[])].sort() };
+    };
+    await write(newRecord('gw', 'odd', { links: links('/27000/0') }));
+    const endpoints = ['odd'];
+    assert.deepEqual(await object(), { name: 'Object 27000', modelled: false, resources: [], endpoints });
+    const folder = mkdtempSync(join(tmpdir(), 'zeelos-models-'));
+    try {
+      const resources = [
+        { id: 1, name: 'Mode' },
+        { id: 2, name: 'Speed', units: 'm/s' },
+      ];
+      writeFileSync(join(folder, 'pump.xml'), ddfXml({ id: 27000, name: 'Pump', resources }));
+      const other = new OrientdbSink(graph.target, await graphModels(folder, quiet));
+      await other.connect(signal);
+      await other.close();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+    const modelled = { name: 'Pump', modelled: true, resources: ['Mode', 'Speed'], endpoints };
+    assert.deepEqual(await object(), modelled);
+    await write(newRecord('gw', 'odd', { links: links('/27000/0'), lastUp: START_MS + 1 }));
+    assert.deepEqual(await object(), modelled);
   });
 
   it('has an edge from an LwM2M gateway to each device behind it, once, whichever comes first', async () => {
@@ -374,6 +407,7 @@ describe('registrations on their way to OrientDB', () => {
           orientDatabase: database,
           orientUser: user,
           orientPasswordFile: passwordFile,
+          modelsDir: undefined,
           healthAddress: '127.0.0.1',
           healthPort,
         },

@@ -44,6 +44,7 @@ export class WorkerUnderTest {
         restTokenFile: undefined,
         advertisedHost: undefined,
         sessionSeconds: 6,
+        modelsDir: undefined,
         healthAddress: '127.0.0.1',
         healthPort: ports.influxdb,
         ...given,
