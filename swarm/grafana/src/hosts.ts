@@ -126,14 +126,16 @@ export const hosts = board({
         title: 'Processor',
         about: 'Share of all cores that is not idle.',
         unit: units.PercentUnit,
+        limits: { doubtful: 0.8, bad: 0.9 },
         series: {
           '{{instance}}': `1 - avg by (instance) (rate(node_cpu_seconds_total{${MACHINE}, mode="idle"}[$__rate_interval]))`,
         },
       }),
       graph({
         title: 'Memory',
-        about: 'Share of the memory that is in use.',
+        about: 'Share of the memory that is in use. At the end of it the kernel kills a process.',
         unit: units.PercentUnit,
+        limits: { doubtful: 0.8, bad: 0.9 },
         series: {
           '{{instance}}': `1 - ${now('node_memory_MemAvailable_bytes', machine)} / ${now('node_memory_MemTotal_bytes', machine)}`,
         },
@@ -142,6 +144,7 @@ export const hosts = board({
         title: 'Disk in use',
         about: 'A full disk ends the Kafka of a gateway. See how long it lasts before it is full.',
         unit: units.PercentUnit,
+        limits: { doubtful: 0.7, bad: 0.85 },
         series: {
           '{{instance}} {{mountpoint}}': `1 - ${lowest('node_filesystem_avail_bytes', { by: ['instance', 'mountpoint'], where: DISK })} / ${lowest('node_filesystem_size_bytes', { by: ['instance', 'mountpoint'], where: DISK })}`,
         },

@@ -2,6 +2,8 @@ import type { Builder, Dataquery } from '@grafana/grafana-foundation-sdk/cog';
 import {
   BigValueColorMode,
   BigValueGraphMode,
+  GraphThresholdsStyleConfigBuilder,
+  GraphThresholdsStyleMode,
   LegendDisplayMode,
   LegendPlacement,
   ReduceDataOptionsBuilder,
@@ -108,6 +110,8 @@ function plainGraph(o: GraphOptions): GraphPanel {
   const { width = 12 } = o;
   const panel = new GraphPanel().title(o.title).description(o.about).unit(o.unit).height(HEIGHT.graph).span(width);
   if (o.signed !== true) panel.min(0);
+  if (o.limits !== undefined)
+    panel.thresholdsStyle(new GraphThresholdsStyleConfigBuilder().mode(GraphThresholdsStyleMode.Dashed));
   for (const [name, how] of Object.entries(o.drawn ?? {})) panel.overrideByRegexp(`/${name}/`, [...how]);
   return panel
     .lineWidth(1)

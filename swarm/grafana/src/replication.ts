@@ -106,6 +106,7 @@ export const replication = board({
         title: 'Lag in seconds',
         about: 'Age of the newest record that was copied while others wait; 0 when none waits.',
         unit: units.Seconds,
+        limits: { doubtful: 60, bad: 600 },
         width: 8,
         series: { '{{topic}}': highest('zeelos_replicator_lag_seconds', topic) },
       }),
