@@ -54,7 +54,7 @@ export const STREAM_SETTINGS = {
     schema: wholeNumber(6, 300).default(10),
   },
   healthAddress: { about: 'address of the health and metrics port', schema: text.default('127.0.0.1') },
-  healthPort: { about: 'TCP port of /metrics, /healthz and /readyz; 0 chooses one', schema: port.default(9130) },
+  healthPort: { about: 'TCP port of /metrics, /healthz and /readyz; 0 chooses one', schema: port.default(9139) },
 } as const satisfies SettingsTable;
 
 export type StreamSettings = SettingsOf<typeof STREAM_SETTINGS>;
