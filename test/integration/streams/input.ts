@@ -113,17 +113,17 @@ export class InputGateway {
       snapshotSource(this.snapshot),
       TOPICS[name].value,
     );
-    const seen: { key: Buffer; value: AvroRecords[(typeof TOPICS)[N]['value']] }[] = [];
-    const onRecord = async ({ key, value }: ConsumedRecord): Promise<void> => {
-      seen.push({ key: key!, value: await reader.decode(value!) });
-    };
-    await readTopic({
-      kafka: this.kafka,
-      topic: this.topicOf(name),
-      log,
-      signal: new AbortController().signal,
-      onRecord,
-    });
+    const records = await this.readRaw(this.topicOf(name));
+    return await Promise.all(
+      records.map(async ({ key, value }) => ({ key: key!, value: await reader.decode(value!) })),
+    );
+  }
+
+  /** The bytes of what is committed in a topic, by partition. */
+  async readRaw(topic: string): Promise<ConsumedRecord[]> {
+    const seen: ConsumedRecord[] = [];
+    const onRecord = async (record: ConsumedRecord) => void seen.push(record);
+    await readTopic({ kafka: this.kafka, topic, log, signal: new AbortController().signal, onRecord });
     return seen;
   }
 

@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import { connectKafka } from '../../../common/kafka/client.ts';
+import type { Log } from '../../../common/log.ts';
 import { snapshotSource } from '../../../common/schema-registry.ts';
 import { parseSettings } from '../../../common/settings.ts';
 import { TOPICS } from '../../../schemas/topics.ts';
@@ -9,7 +10,7 @@ import { STREAM_SETTINGS, type StreamSettings } from '../../../streams/settings.
 import { StreamMetrics } from '../../../streams/stream-metrics.ts';
 import { work } from '../../../streams/worker.ts';
 import { eventually } from '../../rig/gateway.ts';
-import { type InputGateway, log, sumOf } from './input.ts';
+import { type InputGateway, log as silent, sumOf } from './input.ts';
 
 /** A worker in this process. */
 export class TestWorker {
@@ -18,7 +19,7 @@ export class TestWorker {
   readonly #stopping = new AbortController();
   readonly #ended: Promise<void>;
 
-  constructor(gateway: InputGateway, analysis: string, flags: readonly string[] = []) {
+  constructor(gateway: InputGateway, analysis: string, flags: readonly string[] = [], log: Log = silent) {
     const settings = settingsOf(gateway, flags);
     const reader = new ObservationReader(snapshotSource(gateway.snapshot));
     const { output, prepare } = ANALYSES[analysis]!;
@@ -42,12 +43,15 @@ export class TestWorker {
   }
 
   async has(metric: string, count: number, labels: Readonly<Record<string, string>> = {}): Promise<void> {
-    const name = `zeelos_stream_${metric}`;
-    await eventually(`${name} is ${count}`, async () => (await sumOf(this.metrics, name, labels)) === count, 30_000);
+    await eventually(`${metric} is ${count}`, async () => (await this.sum(metric, labels)) === count, 60_000);
+  }
+
+  async sum(metric: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+    return await sumOf(this.metrics, `zeelos_stream_${metric}`, labels);
   }
 
   async hasCommitted(): Promise<boolean> {
-    return (await sumOf(this.metrics, 'zeelos_stream_commits_total')) > 0;
+    return (await this.sum('commits_total')) > 0;
   }
 
   /** Everything that was read is committed. */
