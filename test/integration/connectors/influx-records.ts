@@ -39,7 +39,13 @@ export function read(resource: AvroResource): AvroResponseObserve['rep'] {
   };
 }
 
-export function reply(serverId: string, ep: string, ticket: string, message: string): AvroResponse {
+export function reply(
+  serverId: string,
+  ep: string,
+  ticket: string,
+  message: string,
+  change: Partial<AvroResponse> = {},
+): AvroResponse {
   return {
     ticket,
     serverId,
@@ -51,6 +57,7 @@ export function reply(serverId: string, ep: string, ticket: string, message: str
       kind: 'execute',
       body: { 'io.zeelos.leshan.avro.response.AvroGenericResponse': { message } },
     },
+    ...change,
   };
 }
 
@@ -64,9 +71,10 @@ export class Bucket {
     this.#serverId = serverId;
   }
 
-  async rows(): Promise<readonly Record<string, unknown>[]> {
+  async rows(measurement: 'resources' | 'commands' = 'resources'): Promise<readonly Record<string, unknown>[]> {
     return await this.#query(
       '|> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value") |> group() |> sort(columns: ["_time"])',
+      measurement,
     );
   }
 
@@ -76,12 +84,12 @@ export class Bucket {
     return Number(rows[0]?._value ?? 0);
   }
 
-  async #query(rest: string): Promise<readonly Record<string, unknown>[]> {
+  async #query(rest: string, measurement = 'resources'): Promise<readonly Record<string, unknown>[]> {
     const { org, bucket, tokenFile } = this.#stack.credentials.influx;
     const token = readFileSync(tokenFile, 'utf8').trim();
     const influx = new InfluxDB({ url: `http://127.0.0.1:${this.#stack.ports.influxdb}`, token, timeout: 60_000 });
     const from = `from(bucket: "${bucket}") |> range(start: 0, stop: 2100-01-01T00:00:00Z)`;
-    const flux = `${from} |> filter(fn: (r) => r._measurement == "resources" and r.serverId == "${this.#serverId}") ${rest}`;
+    const flux = `${from} |> filter(fn: (r) => r._measurement == "${measurement}" and r.serverId == "${this.#serverId}") ${rest}`;
     return await influx.getQueryApi(org).collectRows<Record<string, unknown>>(flux);
   }
 }

@@ -216,6 +216,26 @@ describe('observations and replies on their way to InfluxDB', () => {
     );
   });
 
+  it('tells of each reply once: who asked and how long it took, the same when the record comes again', async () => {
+    const id = cloud.gatewayId;
+    const told = { requestedBy: { string: 'a "b" \\' }, latencyMs: { double: 12.5 } };
+    const asked = { ep: 'q', value: reply(id, 'q', 'three', 'CHANGED', told) };
+    await cloud.produce('replies', [asked, asked]);
+    produced += 2;
+    const rows = async () => (await bucket.rows('commands')).filter(({ ep }) => ep === 'q');
+    await eventually(produced, async () => (await connector.metrics()).sum('zeelos_connector_records_written_total'));
+    const { code, kind, path, requestedBy, latencyMs, says, ticket } = (await rows())[0]!;
+    assert.deepEqual(
+      { code, kind, path, requestedBy, latencyMs, says, ticket },
+      {
+        ...{ code: 'CHANGED', kind: 'execute', path: '/3/0/4', requestedBy: 'a "b" \\', latencyMs: 12.5 },
+        ...{ says: 'CHANGED', ticket: 'three' },
+      },
+    );
+    assert.equal((await rows()).length, 1);
+    assert.equal((await bucket.rows('commands')).length, 3);
+  });
+
   it('sets poison aside among good records, counts everything, and goes on', async () => {
     const id = cloud.gatewayId;
     const before = await bucket.count();
