@@ -31,7 +31,7 @@ export interface PartitionRequest {
   readonly maxBytes: number;
 }
 
-/** The parts of kafkajs's cluster and broker that a fetch needs. */
+/** The parts of kafkajs's cluster and broker that are needed here. */
 export interface InnerCluster {
   connect(): Promise<void>;
   disconnect(): Promise<void>;
@@ -39,6 +39,7 @@ export interface InnerCluster {
   refreshMetadataIfNecessary(): Promise<void>;
   findLeaderForPartitions(topic: string, partitions: readonly number[]): Readonly<Record<string, readonly number[]>>;
   findBroker(o: { nodeId: string }): Promise<InnerBroker>;
+  findGroupCoordinator(o: { groupId: string }): Promise<unknown>;
 }
 
 interface InnerBroker {

@@ -1,13 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isRetriable, messageOf, PlatformError } from '../../common/errors.ts';
-import type { ConsumedRecord } from '../../common/kafka/consumer.ts';
-import { readTopic } from '../../common/kafka/read-topic.ts';
 import { ensureTopics } from '../../common/kafka/topics.ts';
 import { TransactionalWriter, type WrittenRecord } from '../../common/kafka/transactional-writer.ts';
 import { backoffMs, sleep } from '../../common/lifecycle.ts';
 import { newestSchema, registerSchema } from '../../common/schema-registry.ts';
 import type { FrameEncoder } from '../../schemas/codec.ts';
 import type { InfluxSourceConfig } from '../config/connector-classes.ts';
+import { cursorRecord, cursorWriterId, offsetsTopic, readCursor } from '../source-cursor.ts';
 import { SourceMetrics } from '../source-metrics.ts';
 import type { TaskContext, TaskOptions } from '../worker/tasks.ts';
 import { InfluxClient, type InfluxCredentials, influxError } from './client.ts';
@@ -15,12 +14,6 @@ import { RowSchema } from './row-schema.ts';
 
 /** Rows that are sent together; more are read when Kafka has taken them. */
 const ROWS_AT_ONCE = 1_000;
-
-/** Where the next round begins. */
-interface Cursor {
-  /** ISO 8601 */
-  readonly stop: string;
-}
 
 /**
  * Rows of a Flux query to a topic, round by round, until the signal is aborted. The rows of a round and where it ended are one
@@ -81,7 +74,7 @@ class Rounds {
     this.#o = o;
     this.#context = context;
     this.#schema = new RowSchema(config.topic);
-    this.#offsets = `${context.groupId}-offsets`;
+    this.#offsets = offsetsTopic(context.groupId);
   }
 
   /** Rejects with what went wrong; the round that was open is undone. */
@@ -94,10 +87,10 @@ class Rounds {
       { topic: this.#offsets, partitions: 1, settings: { 'cleanup.policy': 'compact' } },
     ]);
     // From here on nobody else writes for this task, so the cursor that is read next is the last one.
-    const writer = await TransactionalWriter.open(kafka, `connect-${connector}-${number}`, log);
+    const writer = await TransactionalWriter.open(kafka, cursorWriterId(connector, number), log);
     try {
       this.#schema.adopt((await newestSchema(this.#context.registryUrl, this.#subject)) ?? {});
-      let startMs = await this.#readCursor();
+      let startMs = await this.#firstMs();
       this.#o.onWaiting(undefined);
       while (!signal.aborted) {
         const stopMs = Math.min(startMs + this.#config.windowMs, Date.now() - this.#config.delayMs);
@@ -118,18 +111,10 @@ class Rounds {
     return `${this.#config.topic}-value`;
   }
 
-  get #cursorKey(): string {
-    return JSON.stringify([this.#o.connector, { task: this.#o.number }]);
-  }
-
-  async #readCursor(): Promise<number> {
-    let cursor: Cursor | undefined;
-    const onRecord = ({ key, value }: ConsumedRecord) => {
-      if (key?.toString() === this.#cursorKey)
-        cursor = value === null ? undefined : (JSON.parse(value.toString()) as Cursor);
-    };
-    const { kafka, log } = this.#context;
-    await readTopic({ kafka, topic: this.#offsets, onRecord, signal: this.#o.signal, log });
+  async #firstMs(): Promise<number> {
+    const { kafka, log, groupId } = this.#context;
+    const { connector, number, signal } = this.#o;
+    const cursor = await readCursor({ kafka, log, groupId, signal }, connector, number);
     if (cursor !== undefined) return Date.parse(cursor.stop);
     return this.#config.start === '' ? Date.now() - this.#config.delayMs : Date.parse(this.#config.start);
   }
@@ -153,9 +138,9 @@ class Rounds {
       throw error instanceof PlatformError || this.#o.signal.aborted ? error : influxError(error, this.#config.url);
     }
     await flush();
-    const cursor: Cursor = { stop: new Date(stopMs).toISOString() };
-    const position = { key: Buffer.from(this.#cursorKey), value: Buffer.from(JSON.stringify(cursor)) };
-    await writer.send(this.#offsets, [position]);
+    const { connector, number } = this.#o;
+    const stop = new Date(stopMs).toISOString();
+    await writer.send(this.#offsets, [cursorRecord(connector, number, { stop })]);
     await writer.commit();
     this.done++;
     if (rows > 0) this.#o.onTopic(this.#config.topic);

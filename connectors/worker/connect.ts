@@ -12,6 +12,7 @@ import { checkConfig } from '../config/connector-classes.ts';
 import { type NamedConfig, readConnectorFile } from '../config/connector-file.ts';
 import { References } from '../config/references.ts';
 import type { GraphObjectModel } from '../orientdb/model-vertices.ts';
+import { ConnectorOffsets } from './connector-offsets.ts';
 import { errorAnswer } from './rest/rest-error.ts';
 import type { ConnectSettings } from './settings.ts';
 import { Worker } from './worker.ts';
@@ -50,7 +51,14 @@ export async function connectMain(
       answerTo: errorAnswer,
       load: async () => {
         const { openApp } = await import('./rest/app.ts');
-        return await openApp({ worker: await made, registryUrl, kafkaClusterId: () => clusterIdOf(kafka) }, log);
+        const restContext = {
+          worker: await made,
+          offsets: new ConnectorOffsets({ kafka, groupId, signal, log }),
+          needsToken: settings.restTokenFile !== undefined,
+          kafkaClusterId: () => clusterIdOf(kafka),
+          registryUrl,
+        };
+        return await openApp(restContext, log);
       },
     });
     closers.add('REST', () => rest.close());

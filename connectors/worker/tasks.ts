@@ -24,6 +24,7 @@ import { OrientdbSink } from '../orientdb/sink.ts';
 import { Runner, TaskFailure } from '../runner.ts';
 import type { Sink } from '../sink.ts';
 import { consumeAsTopicsAppear } from '../topic-rounds.ts';
+import { groupOf } from './connector-offsets.ts';
 
 /** What tasks need of their worker. */
 export interface TaskContext {
@@ -119,7 +120,7 @@ async function runSink(checked: CheckedSink, o: TaskOptions, context: TaskContex
       log,
       signal,
       onBatch,
-      groupId: `connect-${o.connector}`,
+      groupId: groupOf(o.connector),
       topics: values.topics,
       topicCheckMs: values.topicCheckMs,
       batchBytes: values.batchBytes,

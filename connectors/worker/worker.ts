@@ -32,6 +32,8 @@ const STRANGE_WARNINGS = 20;
  */
 export class Worker {
   readonly configs = new ConnectorConfigs();
+  /** ms since 1970; null as it was at the start. */
+  logLevelSetAt: number | null = null;
   readonly #statuses: Statuses;
   readonly #writer: StatusWriter;
   readonly #o: WorkerOptions;
@@ -166,7 +168,12 @@ export class Worker {
     await this.#writer.remove(this.topicsOf(name).map((topic) => topicKey(name, topic)));
   }
 
+  get logLevel(): string {
+    return this.#o.log.level;
+  }
+
   setLogLevel(level: string): void {
+    this.logLevelSetAt = Date.now();
     this.#o.log.level = level;
     this.#tasks.setLogLevel(level);
   }

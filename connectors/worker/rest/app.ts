@@ -1,8 +1,9 @@
 import { type FastifyReply, fastify } from 'fastify';
 import type { LoadedApp } from '../../../common/http/http-port.ts';
 import type { Log } from '../../../common/log.ts';
+import type { RestContext } from './connect-route.ts';
 import { asRestError, errorAnswer, RestError } from './rest-error.ts';
-import { type RestContext, routes } from './routes.ts';
+import { routes } from './routes.ts';
 
 const BODY_BYTES = 2 ** 20;
 const PARAMETER_CHARACTERS = 3 * 128;
