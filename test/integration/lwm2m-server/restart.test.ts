@@ -100,14 +100,19 @@ describe('lwm2m-server stopped and started', function () {
     let mute = true;
     const doer = await device('doer', (_, respond) => (mute ? undefined : respond({ code: '2.04' })));
     const replies = await gateway.follow<AvroResponse>('replies');
-    await gateway.command(execute(gateway, 'doer', 'runs'), execute(gateway, 'doer', 'waits', '/3/0/5'));
+    const runs = { ...execute(gateway, 'doer', 'runs'), requestedBy: { string: 'ana' } };
+    await gateway.command(runs, execute(gateway, 'doer', 'waits', '/3/0/5'));
     await eventually('the device is asked', () => doer.requests.length === 1);
     const startedAt = Date.now();
     await gateway.stop();
     assert.ok(Date.now() - startedAt < 5_000, `stopping took ${Date.now() - startedAt} ms`);
     mute = false;
+    const awayMs = Date.now() - startedAt;
     await gateway.start();
     await eventually('both replies', () => replies.length === 2);
+    const { requestedBy, latencyMs } = replies[0]!.value!;
+    assert.deepEqual(requestedBy, { string: 'ana' });
+    assert.ok(latencyMs!.double >= awayMs, `${latencyMs!.double} ms, but it was away for ${awayMs}`);
     assert.deepEqual(
       replies.map(({ value }) => [value!.ticket, value!.rep.code]),
       [
