@@ -14,6 +14,7 @@ import { cloudOutage } from './outage.ts';
 import type { Findings } from './report.ts';
 import type { Run } from './run.ts';
 import { dataDirIn, Site } from './site.ts';
+import { checkStatus } from './status-check.ts';
 import { held, unlessAborted, until } from './waiting.ts';
 
 /** As in the README of the original system, whose examples are typed here. */
@@ -88,10 +89,12 @@ async function drive(run: Run, devices: Devices, outageMs: number): Promise<void
   await devices.leshan.waitFor('registered', DEVICES_TIMEOUT_MS);
   findings.progress(`${devices.names.length} devices`);
   await checkGraph(run, devices.names, true);
+  await checkStatus(run);
   await checkCommands(run, devices);
   await checkNoRepeats(run);
   await cloudOutage(run, devices, outageMs);
   await killServices(run, devices);
+  await checkStatus(run);
   await checkGraph(run, devices.names, true);
   findings.report.devices = devices.names.length;
   await unlessAborted(devices.stop(), signal);

@@ -23,6 +23,7 @@ interface Printed {
   readonly topics: Readonly<Record<string, TopicState>>;
   readonly influx: readonly string[] | string;
   readonly graph: object | string;
+  readonly connectors: object | string;
 }
 
 describe('zeelos status', () => {
@@ -53,7 +54,7 @@ describe('zeelos status', () => {
     const addresses = { gatewayId, edgeBrokers: brokers.edge, cloudBrokers: brokers.cloud, health };
     writeFileSync(
       join(folder, 'addresses.json'),
-      JSON.stringify({ ...addresses, influxUrl: nowhere, orientUrl: nowhere }),
+      JSON.stringify({ ...addresses, influxUrl: nowhere, orientUrl: nowhere, connectUrl: nowhere }),
     );
   }
 
@@ -95,6 +96,7 @@ describe('zeelos status', () => {
     assert.equal(found.services.replicator, 'does not run');
     assert.match(String(found.influx), /^not available: /);
     assert.match(String(found.graph), /^not available: /);
+    assert.match(String(found.connectors), /^not available: /);
   });
 
   it('says that nothing waits once the replicator has copied, whatever its transactions leave behind', async () => {
