@@ -111,7 +111,7 @@ describe('lwm2m-server stopped and started', function () {
     await gateway.start();
     await eventually('both replies', () => replies.length === 2);
     const { requestedBy, latencyMs } = replies[0]!.value!;
-    assert.deepEqual(requestedBy, { string: 'ana' });
+    assert.equal(requestedBy?.string, 'ana');
     assert.ok(latencyMs!.double >= awayMs, `${latencyMs!.double} ms, but it was away for ${awayMs}`);
     assert.deepEqual(
       replies.map(({ value }) => [value!.ticket, value!.rep.code]),
