@@ -1,7 +1,7 @@
 import { type ErrorCode, hasCode, isRetriable, messageOf, PlatformError } from '../common/errors.ts';
 import type { KafkaCluster } from '../common/kafka/client.ts';
+import type { FetchedPartition } from '../common/kafka/fetch-answer.ts';
 import { FetchedRecords } from '../common/kafka/fetched-records.ts';
-import type { FetchedPartition } from '../common/kafka/kafkajs-fetch.ts';
 import { PartitionFetcher } from '../common/kafka/partition-fetcher.ts';
 import { committedOffsets, offsetRanges } from '../common/kafka/topics.ts';
 import { TransactionalProducer } from '../common/kafka/transactional-producer.ts';

@@ -3,9 +3,12 @@ import { COMPRESSIONS, decompress } from './batch/compression.ts';
 import { corruptBatch } from './batch/corrupt.ts';
 import { BatchCursor } from './batch/cursor.ts';
 import { RecordCursor } from './batch/records.ts';
-import type { AbortedTransaction } from './kafkajs-fetch.ts';
+import type { ConsumedRecord } from './consumer.ts';
+import type { AbortedTransaction } from './fetch-answer.ts';
+import { headersByName, type WireHeader } from './kafkajs.ts';
 
 const NO_BYTES = Buffer.alloc(0);
+const NO_HEADERS: readonly WireHeader[] = [];
 
 /**
  * The records of fetched batches in place: no object, no copy and no string for a record. Control batches and those of aborted
@@ -24,6 +27,7 @@ export class FetchedRecords {
   keyEnd = -1;
   valueStart = -1;
   valueEnd = -1;
+  headerCount = 0;
   /** Behind the last batch that was begun: where the next fetch goes on. */
   nextOffset = 0;
 
@@ -94,8 +98,24 @@ export class FetchedRecords {
       this.keyEnd = records.keyLength < 0 ? -1 : records.keyStart + records.keyLength;
       this.valueStart = records.valueLength < 0 ? -1 : records.valueStart;
       this.valueEnd = records.valueLength < 0 ? -1 : records.valueStart + records.valueLength;
+      this.headerCount = records.headerCount;
       return true;
     }
     return false;
+  }
+
+  /** The present record by itself, for what is not done in place: its key and value still lie in the batch. */
+  record(): ConsumedRecord {
+    const { bytes, keyStart, keyEnd, valueStart, valueEnd, offset, timestamp } = this;
+    const headerList = this.headerCount === 0 ? NO_HEADERS : this.#records.headers();
+    return {
+      key: keyStart < 0 ? null : bytes.subarray(keyStart, keyEnd),
+      value: valueStart < 0 ? null : bytes.subarray(valueStart, valueEnd),
+      timestamp: String(timestamp),
+      offset: String(offset),
+      attributes: 0,
+      headers: headersByName(headerList) as ConsumedRecord['headers'] & object,
+      headerList,
+    };
   }
 }

@@ -1,27 +1,10 @@
 import { createRequire } from 'node:module';
 import { PlatformError } from '../errors.ts';
 import type { KafkaCluster } from './client.ts';
+import { type FetchedPartition, readFetchAnswer } from './fetch-answer.ts';
 import './kafkajs.ts';
 
 const load = createRequire(import.meta.url);
-
-/** A transaction that was aborted: its batches from this offset on, up to its marker, are no records. */
-export interface AbortedTransaction {
-  readonly producerId: number;
-  readonly firstOffset: number;
-}
-
-/** The part of a fetch answer that belongs to one partition. Offsets are numbers: exact up to 2^53. */
-export interface FetchedPartition {
-  /** Record batches one after another; the last may be cut short. */
-  readonly bytes: Buffer;
-  readonly highWatermark: number;
-  /** What is committed ends here. */
-  readonly lastStableOffset: number;
-  readonly logStartOffset: number;
-  /** In the order of their first offsets. */
-  readonly aborted: readonly AbortedTransaction[];
-}
 
 export interface PartitionRequest {
   readonly topic: string;
@@ -102,31 +85,12 @@ function errorOf(type: string): Error {
   return createErrorFromCode(errorCodes.find((row) => row.type === type)!.code);
 }
 
-/** Fetch answer, version 11, for one partition: the fields stand in the order of Kafka's message definition FetchResponse.json. */
-export function readAnswer(body: Buffer): FetchedPartition & { errorCode: number } {
-  let at = 4;
-  const topLevel = body.readInt16BE(at);
-  at += 2 + 4;
-  if (body.readInt32BE(at) < 1) return { ...NOTHING, errorCode: topLevel };
-  at += 4;
-  at += 2 + body.readInt16BE(at);
-  at += 4 + 4;
-  const errorCode = body.readInt16BE(at);
-  const highWatermark = Number(body.readBigInt64BE(at + 2));
-  const lastStableOffset = Number(body.readBigInt64BE(at + 10));
-  const logStartOffset = Number(body.readBigInt64BE(at + 18));
-  const abortedCount = Math.max(0, body.readInt32BE(at + 26));
-  at += 30;
-  const aborted: AbortedTransaction[] = [];
-  for (let i = 0; i < abortedCount; i++, at += 16) {
-    const producerId = Number(body.readBigInt64BE(at));
-    aborted.push({ producerId, firstOffset: Number(body.readBigInt64BE(at + 8)) });
-  }
-  aborted.sort((one, other) => one.firstOffset - other.firstOffset);
-  at += 4;
-  const length = Math.max(0, body.readInt32BE(at));
-  const bytes = body.subarray(at + 4, at + 4 + length);
-  return { bytes, highWatermark, lastStableOffset, logStartOffset, aborted, errorCode: topLevel || errorCode };
+function readAnswer(body: Buffer): FetchedPartition & { errorCode: number } {
+  const { errorCode, topics } = readFetchAnswer(body);
+  const [answered] = topics[0]?.partitions ?? [];
+  return answered === undefined
+    ? { ...NOTHING, errorCode }
+    : { ...answered, errorCode: errorCode || answered.errorCode };
 }
 
 const NOTHING: FetchedPartition = {

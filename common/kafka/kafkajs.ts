@@ -30,7 +30,7 @@ interface BatchContext {
   readonly magicByte: number;
 }
 
-type LooseHeaders = Record<string, Buffer | string | null | (Buffer | string | null)[] | undefined>;
+export type LooseHeaders = Record<string, Buffer | string | null | (Buffer | string | null)[] | undefined>;
 
 const LOG_APPEND_TIME = 1;
 const NO_HEADERS: readonly WireHeader[] = [];
@@ -52,7 +52,7 @@ function decodeRecord(decoder: WireDecoder, batch: BatchContext): Record<string,
     offset,
     key,
     value,
-    headers: looseHeaders(headerList),
+    headers: headersByName(headerList),
     headerList,
     isControlRecord: batch.isControlBatch,
     batchContext: batch,
@@ -71,7 +71,7 @@ function decodeHeaders(decoder: WireDecoder): readonly WireHeader[] {
 }
 
 /** The shape that kafkajs gives to its callers: repeated keys as an array. */
-function looseHeaders(list: readonly WireHeader[]): LooseHeaders {
+export function headersByName(list: readonly WireHeader[]): LooseHeaders {
   const headers: LooseHeaders = {};
   for (const { key, value } of list) {
     const name = key.toString('utf8');

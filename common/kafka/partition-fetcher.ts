@@ -1,7 +1,8 @@
 import { messageOf, PlatformError } from '../errors.ts';
 import type { KafkaCluster } from './client.ts';
 import { kafkaError } from './errors.ts';
-import { type FetchedPartition, fetchPartition, type InnerCluster, openInnerCluster } from './kafkajs-fetch.ts';
+import type { FetchedPartition } from './fetch-answer.ts';
+import { fetchPartition, type InnerCluster, openInnerCluster } from './kafkajs-fetch.ts';
 
 export interface PartitionFetcherOptions {
   readonly kafka: KafkaCluster;

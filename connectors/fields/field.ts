@@ -1,7 +1,15 @@
 import type { FieldPath } from '../kcql/statement.ts';
 import { type ScalarKind, type Shape, shortName } from './shape.ts';
+import type { Place } from './slot-steps.ts';
 
 export type Scalar = string | number | bigint | boolean | Uint8Array;
+
+/** Where a value of a field stands in the record, and what becomes of it. */
+export interface FieldPlace {
+  readonly path: Place;
+  readonly kind: ScalarKind;
+  readonly convert?: (value: Scalar) => Scalar | undefined;
+}
 
 /** One value of a record. */
 export interface Field {
@@ -10,6 +18,8 @@ export interface Field {
   /** Undefined where the record has none. Of a mixed field `kindOf` says what it is. */
   get(record: unknown): Scalar | undefined;
   kindOf(record: unknown): ScalarKind | undefined;
+  /** Where its value may stand, for who reads a record without decoding it: the first place that holds one counts. */
+  readonly places: readonly FieldPlace[];
 }
 
 /** The fields that a record offers, by name. */
@@ -20,7 +30,13 @@ export interface Fields {
   all(): ReadonlyMap<string, Field>;
 }
 
-type Step = (value: unknown) => unknown;
+/** The way into a decoded record, and its names. */
+interface Step {
+  readonly path: Place;
+  get(record: unknown): unknown;
+}
+
+const START: Step = { path: [], get: (record) => record };
 
 /** Deepest nesting and most fields that `*` and a flatten transform follow; a schema that refers to itself has no end. */
 const DEPTH_LIMIT = 16;
@@ -32,7 +48,7 @@ const FIELDS_LIMIT = 5_000;
  */
 export function fieldsOf(shape: Shape): Fields {
   return {
-    find: (path) => find(shape, path, (value) => value),
+    find: (path) => find(shape, path, START),
     all: () => flattened(shape, () => false),
   };
 }
@@ -67,16 +83,24 @@ function segmentsOf(branch: string, path: FieldPath): number {
 }
 
 function into(step: Step, name: string): Step {
-  return (value) => {
-    const outer = step(value);
-    return outer === null || outer === undefined ? undefined : (outer as Record<string, unknown>)[name];
+  return {
+    path: [...step.path, name],
+    get(record) {
+      const outer = step.get(record);
+      return outer === null || outer === undefined ? undefined : (outer as Record<string, unknown>)[name];
+    },
   };
 }
 
 function scalarField(shape: Shape, step: Step): Field | undefined {
   if (shape.kind === 'record' || shape.kind === 'union' || shape.kind === 'other') return undefined;
   const { kind } = shape;
-  return { kind, get: (record) => (step(record) ?? undefined) as Scalar | undefined, kindOf: () => kind };
+  return {
+    kind,
+    get: (record) => (step.get(record) ?? undefined) as Scalar | undefined,
+    kindOf: () => kind,
+    places: [{ path: step.path, kind }],
+  };
 }
 
 function unionField(shape: Shape & { kind: 'union' }, step: Step): Field | undefined {
@@ -85,7 +109,7 @@ function unionField(shape: Shape & { kind: 'union' }, step: Step): Field | undef
   if (scalars.length === 1) return scalarField(scalars[0]![1], into(step, scalars[0]![0]));
   const kinds = new Map(scalars.map(([branch, inner]) => [branch, inner.kind as ScalarKind]));
   const branchOf = (record: unknown): string | undefined => {
-    const wrapped = step(record);
+    const wrapped = step.get(record);
     return wrapped === null || wrapped === undefined ? undefined : Object.keys(wrapped)[0];
   };
   return {
@@ -93,12 +117,13 @@ function unionField(shape: Shape & { kind: 'union' }, step: Step): Field | undef
     get(record) {
       const branch = branchOf(record);
       if (branch === undefined || !kinds.has(branch)) return undefined;
-      return (step(record) as Record<string, Scalar>)[branch];
+      return (step.get(record) as Record<string, Scalar>)[branch];
     },
     kindOf(record) {
       const branch = branchOf(record);
       return branch === undefined ? undefined : kinds.get(branch);
     },
+    places: [...kinds].map(([branch, kind]) => ({ path: [...step.path, branch], kind })),
   };
 }
 
@@ -116,6 +141,7 @@ export function firstOf(fields: readonly Field[]): Field {
       return undefined;
     },
     kindOf: (record) => holder(record)?.kindOf(record),
+    places: fields.flatMap(({ places }) => places),
   };
 }
 
@@ -136,7 +162,7 @@ export function flattened(shape: Shape, isLeftOut: (recordName: string) => boole
       if (field !== undefined) fields.set(path, field);
     }
   };
-  walk(shape, '', (value) => value, 0);
+  walk(shape, '', START, 0);
   return fields;
 }
 

@@ -70,6 +70,12 @@ function cast(field: Field, target: CastTarget): Field {
     kind,
     get: (record) => castValue(field.get(record), kind),
     kindOf: () => kind,
+    // Transforms see single values only, so that there is one place.
+    places: field.places.map(({ path, convert = (value) => value }) => ({
+      path,
+      kind,
+      convert: (value) => castValue(convert(value), kind),
+    })),
   };
 }
 

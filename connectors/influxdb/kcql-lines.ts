@@ -1,10 +1,9 @@
-import type { Fields, Scalar } from '../fields/field.ts';
-import type { ScalarKind } from '../fields/shape.ts';
+import type { Fields } from '../fields/field.ts';
 import { fieldsFor, type Transform } from '../fields/transforms.ts';
 import { compileStatement, type Mapping, type NamedField, nanosecondsIn, timeOf } from '../kcql/compile.ts';
 import { ANY_TOPIC, type Statement } from '../kcql/statement.ts';
 import type { SinkRecord } from '../sink.ts';
-import { measurementText, quoted, type RecordLines, tagText, withinUnit } from './line-text.ts';
+import { fieldText, measurementText, type RecordLines, tagText, textOf, withinUnit } from './line-text.ts';
 
 interface CompiledTag {
   /** `,name=` */
@@ -96,25 +95,6 @@ function lineOf(
     }
   }
   return `${line} ${values} ${time}`;
-}
-
-/** Undefined for NaN and infinity, which InfluxDB cannot hold. */
-function fieldText(value: Scalar, kind: ScalarKind | undefined): string | undefined {
-  switch (kind) {
-    case 'integer':
-      return `${value}i`;
-    case 'float':
-      return Number.isFinite(Number(value)) ? String(value) : undefined;
-    case 'boolean':
-      return value === true ? 'true' : 'false';
-    default:
-      return quoted(textOf(value));
-  }
-}
-
-function textOf(value: Scalar | undefined): string {
-  if (value === undefined) return '';
-  return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : String(value);
 }
 
 function nanoseconds({ statement, timestamp }: Mapping, record: SinkRecord & { from: 'any' }): bigint {

@@ -3,7 +3,8 @@ import { nanosecondsAt, quoted, type RecordLines, tag } from './line-text.ts';
 import { nanosecondsWithin, type PathValue, type PointValue, pathValuesOf } from './points.ts';
 import { replyLine } from './reply-line.ts';
 
-const MEASUREMENT = 'resources';
+/** The measurement of all values. */
+export const RESOURCES = 'resources';
 
 /**
  * The lines of one observation or reply: its values, and of a reply one about itself. Tags have few values each: ticket, observation id
@@ -12,7 +13,7 @@ const MEASUREMENT = 'resources';
 export function linesOf(record: SinkRecord): RecordLines {
   if (record.from !== 'observations' && record.from !== 'replies') return { lines: [], notFinite: 0 };
   const { ep, serverId, path, rep } = record.value;
-  const head = `${MEASUREMENT}${tag('ep', ep)}${tag('kind', rep.kind)}`;
+  const head = `${RESOURCES}${tag('ep', ep)}${tag('kind', rep.kind)}`;
   const server = tag('serverId', serverId);
   const within = nanosecondsWithin(record);
   const timestamp = ownTimeOf(record) ?? record.value.timestamp;

@@ -1,4 +1,6 @@
 import { escape as escaped } from '@influxdata/influxdb-client';
+import type { Scalar } from '../fields/field.ts';
+import type { ScalarKind } from '../fields/shape.ts';
 
 /** The library looks at each character; hardly any name has one of these. */
 const SPECIAL_IN_TAG = /[, =\n\r\t]/;
@@ -16,6 +18,26 @@ export function measurementText(name: string): string {
 /** The value of a field of text. */
 export function quoted(value: string): string {
   return SPECIAL_IN_TEXT.test(value) ? escaped.quoted(value) : `"${value}"`;
+}
+
+/** Undefined for NaN and infinity, which InfluxDB cannot hold. */
+export function fieldText(value: Scalar, kind: ScalarKind | undefined): string | undefined {
+  switch (kind) {
+    case 'integer':
+      return `${value}i`;
+    case 'float':
+      return Number.isFinite(Number(value)) ? String(value) : undefined;
+    case 'boolean':
+      return value === true ? 'true' : 'false';
+    default:
+      return quoted(textOf(value));
+  }
+}
+
+/** A value as the text of a tag or of a field; bytes in base64. */
+export function textOf(value: Scalar | undefined): string {
+  if (value === undefined) return '';
+  return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : String(value);
 }
 
 /** `,name=value`. InfluxDB refuses an empty tag; leaving it out means the same to a query. */
@@ -43,7 +65,7 @@ const PARTITIONS = 16;
  * A part of a larger unit of time by the place of a record in its topic: two values of one series in one millisecond stay apart, and a
  * record that comes again gets the same. @param size nanoseconds that the unit has
  */
-export function withinUnit(partition: number, offset: string, size: number): number {
+export function withinUnit(partition: number, offset: string | number, size: number): number {
   const places = Math.floor(size / PARTITIONS);
   return places === 0 ? 0 : (Number(offset) % places) * PARTITIONS + (partition % PARTITIONS);
 }

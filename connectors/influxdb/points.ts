@@ -25,8 +25,8 @@ export interface PathValue {
   readonly timestampMs?: number;
 }
 
-const RESOURCE = 'io.zeelos.leshan.avro.resource.';
-const RESPONSE = 'io.zeelos.leshan.avro.response.';
+export const RESOURCE = 'io.zeelos.leshan.avro.resource.';
+export const RESPONSE = 'io.zeelos.leshan.avro.response.';
 
 /** Every resource of a record with its own path; at least one, so that its code is kept. Values that are not finite are among them. */
 export function pathValuesOf(path: string, rep: AvroResponsePayload): readonly PathValue[] {
@@ -106,8 +106,10 @@ function text(value: string): PointValue {
   return { field: 'svalue', value };
 }
 
-const SUB_MS = 1_000_000;
-const OBSERVE_STEP = 65_536;
+/** Nanoseconds of a millisecond. */
+export const SUB_MS = 1_000_000;
+/** `seq` of one Observe option value. */
+export const OBSERVE_STEP = 65_536;
 
 /**
  * Nanoseconds within the record's millisecond, the same at every replay: they keep apart what one endpoint says of one path in one

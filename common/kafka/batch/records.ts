@@ -1,3 +1,4 @@
+import type { WireHeader } from '../record-batch.ts';
 import { corruptBatch } from './corrupt.ts';
 
 /**
@@ -25,6 +26,9 @@ export class RecordCursor {
   valueStart = 0;
   /** -1 for none: a tombstone. */
   valueLength = -1;
+  headerCount = 0;
+  /** Of the first header; they end where the body does. */
+  headersStart = 0;
   #at = 0;
   #end = 0;
   #left = 0;
@@ -64,11 +68,31 @@ export class RecordCursor {
   #headers(end: number): void {
     let count = this.#varint(end);
     if (count < 0) throw corruptBatch('a record has a negative number of headers');
+    this.headerCount = count;
+    this.headersStart = this.#at;
     for (; count > 0; count--) {
       if (this.#field(end) < 0) throw corruptBatch('a header has no key');
       this.#field(end);
     }
     if (this.#at !== end) throw corruptBatch('a record is longer than its fields');
+  }
+
+  /** Copies of the headers, in their order. Of the record that `next` came to, which has been checked. */
+  headers(): WireHeader[] {
+    const behind = this.#at;
+    this.#at = this.headersStart;
+    const headers: WireHeader[] = [];
+    for (let left = this.headerCount; left > 0; left--) {
+      const key = this.#copied(this.bodyEnd) ?? Buffer.alloc(0);
+      headers.push({ key, value: this.#copied(this.bodyEnd) });
+    }
+    this.#at = behind;
+    return headers;
+  }
+
+  #copied(end: number): Buffer | null {
+    const length = this.#field(end);
+    return length < 0 ? null : Buffer.from(this.bytes.subarray(this.#at - length, this.#at));
   }
 
   /** Length of a field, which is passed over; negative for none. */
