@@ -84,7 +84,7 @@ export const INFLUX_SINK_CONFIG = {
     names: ['connect.influx.kcql'],
     type: 'STRING',
     importance: 'HIGH',
-    about: 'KCQL; without it observations and replies become the measurement `resources`',
+    about: 'KCQL; without it values become the measurement `resources`, and replies also `commands`',
     schema: z.string().default(''),
   },
   errorPolicy: {

@@ -2,7 +2,8 @@ import * as units from '@grafana/grafana-foundation-sdk/units';
 import { board, fluxVariable } from './board.ts';
 import { DEVICE_LINKS } from './device-links.ts';
 import { alarmsSince, flux, maxima, namedBy, statistics, tagValues, values } from './flux.ts';
-import { filledDownTo, fluxGraph, fluxStat, fluxTable, STEPS, THIN, timeline } from './panels.ts';
+import { filledDownTo, fluxGraph, fluxStat, STEPS, THIN, timeline } from './panels.ts';
+import { fluxTable } from './tables.ts';
 
 /** How far back an alarm is looked for that began and has not ended. */
 const ALARMS_SINCE = '-30d';

@@ -2,8 +2,9 @@ import * as units from '@grafana/grafana-foundation-sdk/units';
 import { board, fluxVariable, OF_GATEWAY, toBoard } from './board.ts';
 import { DEVICE_LINKS } from './device-links.ts';
 import { flux, namedBy, quantileOf, replies, tagValues } from './flux.ts';
-import { fluxGraph, fluxStat, fluxTable, graph, stat } from './panels.ts';
+import { fluxGraph, fluxStat, graph, stat } from './panels.ts';
 import { highest, now, quantile, rate } from './promql.ts';
+import { fluxTable } from './tables.ts';
 
 const LOG_ROWS = 200;
 

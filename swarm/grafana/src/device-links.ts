@@ -1,5 +1,5 @@
 import { toBoard } from './board.ts';
-import type { TableLink } from './panels.ts';
+import type { TableLink } from './tables.ts';
 
 /** From a row that names a device in the columns gateway and endpoint. */
 export const DEVICE_LINKS: Readonly<Record<string, TableLink>> = {

@@ -1,8 +1,9 @@
 import * as units from '@grafana/grafana-foundation-sdk/units';
 import { board, gatewayVariable, OF_GATEWAY, toBoard } from './board.ts';
 import { DEVICE_LINKS } from './device-links.ts';
-import { graph, stat, table } from './panels.ts';
+import { graph, stat } from './panels.ts';
 import { highest, lowest, now, rate, total } from './promql.ts';
+import { table } from './tables.ts';
 
 const shown = { by: ['gateway'], where: OF_GATEWAY };
 const all = { where: OF_GATEWAY };

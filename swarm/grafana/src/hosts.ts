@@ -1,7 +1,8 @@
 import * as units from '@grafana/grafana-foundation-sdk/units';
 import { board, promVariable } from './board.ts';
-import { graph, stat, table, upTimeline } from './panels.ts';
+import { graph, stat, upTimeline } from './panels.ts';
 import { highest, lowest, now, rate, timeIn } from './promql.ts';
+import { table } from './tables.ts';
 
 const SERVICE = 'service=~"$service"';
 const by = ['service', 'gateway', 'instance'];

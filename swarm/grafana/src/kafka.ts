@@ -1,7 +1,8 @@
 import * as units from '@grafana/grafana-foundation-sdk/units';
 import { board, promVariable } from './board.ts';
-import { graph, stat, table } from './panels.ts';
+import { graph, stat } from './panels.ts';
 import { highest, now, quantile, rate } from './promql.ts';
+import { table } from './tables.ts';
 
 const BROKER = 'instance=~"$broker"';
 const all = { where: BROKER };

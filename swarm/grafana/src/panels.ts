@@ -10,14 +10,12 @@ import {
   SortOrder,
   StackingConfigBuilder,
   StackingMode,
-  TableSortByFieldStateBuilder,
   TooltipDisplayMode,
   VisibilityMode,
   VizLegendOptionsBuilder,
   VizTooltipOptionsBuilder,
 } from '@grafana/grafana-foundation-sdk/common';
 import {
-  type DataTransformerConfig,
   type DynamicConfigValue,
   MappingType,
   type Panel,
@@ -27,7 +25,6 @@ import {
 } from '@grafana/grafana-foundation-sdk/dashboard';
 import { PanelBuilder as StatPanel } from '@grafana/grafana-foundation-sdk/stat';
 import { PanelBuilder as TimelinePanel } from '@grafana/grafana-foundation-sdk/statetimeline';
-import { PanelBuilder as TablePanel } from '@grafana/grafana-foundation-sdk/table';
 import { PanelBuilder as GraphPanel } from '@grafana/grafana-foundation-sdk/timeseries';
 import { INFLUXDB, PROMETHEUS } from './data-sources.ts';
 import { FluxQuery, promQuery } from './targets.ts';
@@ -47,24 +44,13 @@ export interface PanelOptions {
   readonly colours?: Colours;
 }
 
-type Colours = Readonly<Record<string, 'green' | 'orange' | 'red'>>;
+export type Colours = Readonly<Record<string, 'green' | 'orange' | 'red'>>;
 
 interface GraphOptions extends PanelOptions {
   /** Values may be below 0; otherwise the picture begins there. */
   readonly signed?: boolean;
   /** How a series is drawn, by a regular expression for its name. */
   readonly drawn?: Readonly<Record<string, readonly DynamicConfigValue[]>>;
-}
-
-interface TableOptions extends Omit<PanelOptions, 'unit'> {
-  readonly units?: Readonly<Record<string, string>>;
-  /** Where the cells of a column lead: see `toBoard`. */
-  readonly links?: Readonly<Record<string, TableLink>>;
-}
-
-export interface TableLink {
-  readonly title: string;
-  readonly url: string;
 }
 
 /** A value that holds until the next one. */
@@ -87,7 +73,7 @@ export const filledDownTo = (name: string): readonly DynamicConfigValue[] => [
 /** PromQL by what its series are called: text with {{label}}s. */
 export type Series = Readonly<Record<string, string>>;
 
-const HEIGHT = { graph: 8, stat: 4, table: 9 };
+export const HEIGHT = { graph: 8, stat: 4, table: 9 };
 
 export function graph(o: PanelOptions & { readonly series: Series; readonly stacked?: boolean }): Builder<Panel> {
   const panel = plainGraph(o).datasource(PROMETHEUS).targets(promTargets(o.series, 'range'));
@@ -154,72 +140,6 @@ function plainStat(o: PanelOptions): StatPanel {
     .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']).values(false).fields(''));
 }
 
-/** A row for each set of labels, a column for each query. */
-export function table(o: TableOptions & { readonly series: Series }): Builder<Panel> {
-  const names = Object.keys(o.series);
-  const columns = Object.fromEntries(names.map((name, index) => [`Value #${refId(index)}`, name]));
-  const panel = plainTable(o)
-    .datasource(PROMETHEUS)
-    .targets(promTargets(o.series, 'instant'))
-    .transformations([
-      transformation('merge', {}),
-      transformation('organize', {
-        excludeByName: { Time: true },
-        renameByName: names.length === 1 ? { Value: names[0] } : columns,
-      }),
-    ]);
-  return withColumns(panel, o);
-}
-
-/** The rows of Flux; several queries are joined by the columns that they share. */
-export function fluxTable(
-  o: TableOptions & {
-    readonly flux: readonly string[];
-    /** Titles by the names in the answer, in their order; as they come when absent. */
-    readonly columns?: Readonly<Record<string, string>>;
-    /** Title of a column whose greatest stands first. */
-    readonly greatestFirst?: string;
-  },
-): Builder<Panel> {
-  const panel = plainTable(o).datasource(INFLUXDB).targets(fluxTargets(o.flux));
-  const names = Object.keys(o.columns ?? {});
-  const indexByName = Object.fromEntries(names.map((name, index) => [name, index]));
-  panel.transformations([
-    ...(o.flux.length > 1 ? [transformation('merge', {})] : []),
-    ...(names.length > 0 ? [transformation('organize', { indexByName, renameByName: o.columns })] : []),
-  ]);
-  if (o.greatestFirst !== undefined)
-    panel.sortBy([new TableSortByFieldStateBuilder().displayName(o.greatestFirst).desc(true)]);
-  return withColumns(panel, o);
-}
-
-function plainTable(o: TableOptions): TablePanel {
-  return new TablePanel()
-    .title(o.title)
-    .description(o.about)
-    .height(HEIGHT.table)
-    .span(o.width ?? 24)
-    .filterable(true);
-}
-
-function withColumns(panel: TablePanel, { units = {}, links = {}, colours }: TableOptions): TablePanel {
-  for (const [column, unit] of Object.entries(units)) panel.overrideByName(column, [{ id: 'unit', value: unit }]);
-  for (const [column, link] of Object.entries(links)) panel.overrideByName(column, [{ id: 'links', value: [link] }]);
-  if (colours !== undefined)
-    panel
-      .mappings(mappings(colours))
-      .overrideByRegexp(COLOURED, [{ id: 'custom.cellOptions', value: { type: 'color-text' } }]);
-  return panel;
-}
-
-/** Columns whose words have colours. */
-const COLOURED = '/^(result|state)$/';
-
-function mappings(colours: Colours): ValueMapping[] {
-  const options = Object.entries(colours).map(([word, color], index) => [word, { color, index }]);
-  return [{ type: MappingType.ValueToText, options: Object.fromEntries(options) }];
-}
-
 /** When what was true. */
 export function timeline(o: PanelOptions & { readonly flux: string; readonly name: string }): Builder<Panel> {
   return plainTimeline(o)
@@ -246,23 +166,25 @@ function plainTimeline(o: PanelOptions): TimelinePanel {
     .thresholds(limits({ limits: { doubtful: 1, bad: 0 } }));
 }
 
-function promTargets(series: Series, kind: 'range' | 'instant'): Builder<Dataquery>[] {
+export function promTargets(series: Series, kind: 'range' | 'instant'): Builder<Dataquery>[] {
   return Object.entries(series).map(([legend, query], index) =>
     promQuery({ query, legend, kind, refId: refId(index) }),
   );
 }
 
-function fluxTargets(queries: readonly string[]): Builder<Dataquery>[] {
+export function fluxTargets(queries: readonly string[]): Builder<Dataquery>[] {
   return queries.map((query, index) => new FluxQuery(query, refId(index)));
 }
 
 /** Grafana counts queries A, B, C, …. */
-function refId(index: number): string {
+export function refId(index: number): string {
   return String.fromCharCode('A'.charCodeAt(0) + index);
 }
 
-function transformation(id: string, options: unknown): DataTransformerConfig {
-  return { id, options };
+/** Words by their colour, in this order. */
+export function mappings(colours: Colours): ValueMapping[] {
+  const options = Object.entries(colours).map(([word, color], index) => [word, { color, index }]);
+  return [{ type: MappingType.ValueToText, options: Object.fromEntries(options) }];
 }
 
 function limits({ limits }: Pick<PanelOptions, 'limits'>): ThresholdsConfigBuilder {

@@ -1,7 +1,8 @@
 import * as units from '@grafana/grafana-foundation-sdk/units';
 import { board, gatewayVariable, OF_GATEWAY, promVariable } from './board.ts';
-import { graph, stat, table } from './panels.ts';
+import { graph, stat } from './panels.ts';
 import { growth, highest, mean, now, orZero, quantile, rate, total } from './promql.ts';
+import { table } from './tables.ts';
 
 const IN = 'zeelos_connector_records_in_total';
 const STREAM_IN = 'zeelos_stream_records_in_total';

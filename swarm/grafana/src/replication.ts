@@ -1,7 +1,8 @@
 import * as units from '@grafana/grafana-foundation-sdk/units';
 import { board, gatewayVariable, OF_GATEWAY, toBoard } from './board.ts';
-import { graph, stat, table } from './panels.ts';
+import { graph, stat } from './panels.ts';
 import { growth, highest, lowest, now, orZero, quantile, rate, total } from './promql.ts';
+import { table } from './tables.ts';
 
 const LAG = 'zeelos_replicator_lag_records';
 const WAITING = 'zeelos_replicator_target_waiting_seconds';

@@ -2,7 +2,8 @@ import * as units from '@grafana/grafana-foundation-sdk/units';
 import { board, fluxVariable } from './board.ts';
 import { DEVICE_LINKS } from './device-links.ts';
 import { flux, namedBy, tagValues, values } from './flux.ts';
-import { fluxGraph, fluxStat, fluxTable, timeline } from './panels.ts';
+import { fluxGraph, fluxStat, timeline } from './panels.ts';
+import { fluxTable } from './tables.ts';
 
 const NAME = namedBy('serverId', 'ep', 'path');
 const PER_RESOURCE = 'group(columns: ["serverId", "ep", "path"])';
