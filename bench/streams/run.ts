@@ -63,8 +63,8 @@ export async function benchStreams(
     const kafka = connectKafka({ brokers: [brokers], clientId: 'bench' }, log);
     const bench: Bench = { settings, folder, kafka, brokers, registryUrl, log, signal };
     const lines = await measureAll(bench, peerFiles, say);
-    const restoreSeconds = await measureRestoring(bench, say);
-    console.log(JSON.stringify(summaryOf(settings, lines, restoreSeconds)));
+    const restoring = await measureRestoring(bench, say);
+    console.log(JSON.stringify(summaryOf(settings, lines, restoring)));
   } finally {
     await stack.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -143,8 +143,15 @@ async function startPeer(bench: Bench, form: PeerForm, application: string, file
   return spawn('java', args, { stdio: ['ignore', 'inherit', 'inherit'] });
 }
 
+interface Restoring {
+  /** Of a million keys, reckoned from those that were restored. */
+  readonly millionSeconds: number;
+  /** Resident memory of the worker that holds them, right after. */
+  readonly rssMiB: number;
+}
+
 /** A state of many keys is made by the program itself, which is then stopped and started again. */
-async function measureRestoring(bench: Bench, say: (text: string) => void): Promise<number> {
+async function measureRestoring(bench: Bench, say: (text: string) => void): Promise<Restoring> {
   const { kafka, log, settings, signal } = bench;
   const { keys } = settings;
   const snapshot = await enrolled(bench, 'keys');
@@ -163,8 +170,9 @@ async function measureRestoring(bench: Bench, say: (text: string) => void): Prom
   const second = startOurs(bench, 'keys', 'keys', flags);
   try {
     const { restoreSeconds, records } = await restored(second, signal);
-    say(`${records} records of the changelog in ${restoreSeconds.toFixed(2)} s, ${residentMb(second.pid!)} MB`);
-    return (restoreSeconds / keys) * 1_000_000;
+    const rssMiB = residentMb(second.pid!);
+    say(`${records} records of the changelog in ${restoreSeconds.toFixed(2)} s, ${rssMiB} MiB`);
+    return { millionSeconds: (restoreSeconds / keys) * 1_000_000, rssMiB };
   } finally {
     await stop(second);
   }
@@ -208,13 +216,14 @@ async function stop(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-function summaryOf(settings: StreamsBenchSettings, lines: readonly Line[], restoreSeconds: number) {
+function summaryOf(settings: StreamsBenchSettings, lines: readonly Line[], { millionSeconds, rssMiB }: Restoring) {
   const of = (program: Program) =>
     median(lines.filter((line) => line.program === program).map((line) => line.recordsPerSecond));
   const ours = of('ours');
   const kafkaStreams = Math.max(...settings.forms.map(of));
   return {
     recordsPerSecond: { ours, kafkaStreams, ratio: Number((ours / kafkaStreams).toFixed(2)) },
-    restoreMillionKeysSeconds: Number(restoreSeconds.toFixed(2)),
+    restoreMillionKeysSeconds: Number(millionSeconds.toFixed(2)),
+    rssMiB,
   };
 }

@@ -31,8 +31,7 @@ const RECORD_LIMIT_BYTES = 16_384;
 export function maximum(o: MaximumOptions): Aggregate<Maximum> {
   return {
     keyedBy: 'endpoint and path',
-    skips: (observation) =>
-      observation.end - observation.start > RECORD_LIMIT_BYTES ? 'too_long' : skipsAllButNumbers(observation),
+    skips: (observation) => skipsAllButNumbers(observation) ?? (isLong(observation) ? 'too_long' : undefined),
     create: () => ({ value: Number.NEGATIVE_INFINITY, timestamp: Number.NEGATIVE_INFINITY, record: NO_RECORD }),
     update(state, observation) {
       const { value, timestamp } = observation;
@@ -60,6 +59,10 @@ export function maximum(o: MaximumOptions): Aggregate<Maximum> {
 }
 
 const NO_RECORD = Buffer.alloc(0);
+
+function isLong({ start, end }: ObservationView): boolean {
+  return end - start > RECORD_LIMIT_BYTES;
+}
 
 export function skipsAllButNumbers({ content }: ObservationView): SkipReason | undefined {
   if (content === CONTENT.number) return undefined;

@@ -4,14 +4,18 @@ import { assignSticky } from '../../common/kafka/sticky-assigner.ts';
 import { avroType } from '../../schemas/avro-types.ts';
 import { FRAME_BYTES } from '../../schemas/codec.ts';
 import type { AvroWindowStatistics } from '../../schemas/generated/records.ts';
+import { parseAlarmRules } from '../../streams/analyses/alarm-rules.ts';
+import { Alarms } from '../../streams/analyses/alarms.ts';
 import { downsample } from '../../streams/analyses/downsample.ts';
 import { maximum } from '../../streams/analyses/max-per-30-seconds.ts';
 import { CONTENT, ObservationView } from '../../streams/observation-view.ts';
 import { ByteKeyTable } from '../../streams/state/byte-key-table.ts';
+import { StartHeap } from '../../streams/state/start-heap.ts';
 import { type Aggregate, type Emission, WindowedTask } from '../../streams/windowed-task.ts';
 import { Bench, encoder, KEY, knowingReader, number, OBSERVE, SCHEMA_ID } from '../unit/streams/sample.ts';
 import { resultOrCode } from './coded-errors.ts';
 
+const ALARM = 'io.zeelos.analytics.AvroAlarm';
 const STATISTICS = 'io.zeelos.analytics.AvroWindowStatistics';
 const T0 = 1_700_000_000_000;
 const GRACE_MS = 20_000;
@@ -96,6 +100,92 @@ describe('property: streams', () => {
       );
     });
   }
+
+  it('any interleaving of partitions gives the same results', async () => {
+    const reader = await known;
+    const partitionOf = (ep: string) => ep.length % 2;
+    fc.assert(
+      fc.property(readings, fc.array(fc.boolean(), { maxLength: 60 }), (given, turns) => {
+        const inOrder = [...given].sort((one, other) => one.at - other.at);
+        const run = (choose: (i: number) => number) => {
+          const aggregate = aggregates.statistics!(reader);
+          const benches = [0, 1].map(() => new Bench(taskOf(aggregate, 'final'), reader));
+          const queues = [0, 1].map((partition) => inOrder.filter(({ ep }) => partitionOf(ep) === partition));
+          for (let i = 0; queues.some((queue) => queue.length > 0); i++) {
+            const first = choose(i);
+            const partition = queues[first]!.length > 0 ? first : 1 - first;
+            const { ep, path, value, at } = queues[partition]!.shift()!;
+            benches[partition]!.give(number(ep, value, T0 + at, path));
+            if (i % 7 === 0) benches[partition]!.flush();
+          }
+          for (const bench of benches) bench.give(number('end', 0, END));
+          for (const bench of benches) bench.flush();
+          return benches.flatMap((bench) => bench.outputs.map(({ value }) => value.toString('hex'))).sort();
+        };
+        assert.deepEqual(
+          run((i) => Number(turns[i] ?? false)),
+          run(() => 0),
+        );
+      }),
+    );
+  });
+
+  it('alarms by value are the same with restarts anywhere', async () => {
+    const reader = await known;
+    const rules = parseAlarmRules(
+      {
+        rules: [
+          { name: 'hot', kind: 'threshold', path: '/3303/*/5700', above: 200, clearsAt: 100 },
+          { name: 'jump', kind: 'rate', endpoint: 'a*', path: '/3303/*/5700', perSecond: 50, clearsAt: 5 },
+        ],
+      },
+      'test',
+    );
+    const make = () =>
+      new Alarms({ gatewayId: 'gw', rules, keys: encoder(KEY), values: encoder(ALARM), entriesLimit: 1_000 });
+    const run = (of: readonly { ep: string; path: string; value: number; at: number }[], restartEvery: number) => {
+      const outputs: string[] = [];
+      let bench = new Bench(make(), reader);
+      for (const [i, { ep, path, value, at }] of of.entries()) {
+        bench.give(number(ep, value, T0 + at, path), T0 + 200_000);
+        if ((i + 1) % restartEvery !== 0) continue;
+        bench.flush();
+        outputs.push(...bench.outputs.map((one) => one.value.toString('hex')));
+        const fresh = make();
+        bench.restoreInto(fresh);
+        const next = new Bench(fresh, reader);
+        for (const [key, change] of bench.changelog) next.changelog.set(key, change);
+        bench = next;
+      }
+      bench.flush();
+      return [...outputs, ...bench.outputs.map((one) => one.value.toString('hex'))];
+    };
+    fc.assert(
+      fc.property(readings, fc.integer({ min: 1, max: 10 }), (given, restartEvery) =>
+        assert.deepEqual(run(given, restartEvery), run(given, 1_000)),
+      ),
+    );
+  });
+
+  it('a heap of starts gives them back in order', () => {
+    fc.assert(
+      fc.property(fc.array(fc.option(fc.integer({ min: -50, max: 50 }))), (steps) => {
+        const heap = new StartHeap();
+        const plain: number[] = [];
+        for (const start of steps) {
+          if (start === null) {
+            heap.removeLeast();
+            plain.shift();
+          } else {
+            heap.add(start);
+            plain.push(start);
+            plain.sort((one, other) => one - other);
+          }
+          assert.equal(heap.least, plain[0]);
+        }
+      }),
+    );
+  });
 
   it('windows of statistics agree with the plain computation', async () => {
     const reader = await known;

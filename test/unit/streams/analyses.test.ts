@@ -252,6 +252,29 @@ describe('streams/analyses', () => {
       assert.deepEqual([task.entries, task.skips.state_full], [2, 1]);
     });
 
+    it('does not take a value from the future for the newest', async () => {
+      const task = alarms([{ name: 'hot', kind: 'threshold', path: '/3303/0/5700', above: 80 }]);
+      const bench = new Bench(task, await reader);
+      bench.give(number('a', 1, T0 + 400 * 86_400 * S), T0);
+      bench.give(number('a', 90, T0));
+      assert.deepEqual(raised(bench), ['hot RAISED a /3303/0/5700 90 at 0']);
+      assert.deepEqual([task.skips.from_future, task.skips.out_of_order], [1, 0]);
+    });
+
+    it('looks for room once a minute at most where there is none to be had', async () => {
+      const task = alarms([{ name: 'hot', kind: 'threshold', path: '/3303/0/5700', above: 80 }], 100);
+      const bench = new Bench(task, await reader);
+      bench.give(number('nobody', 1, T0, '/1/2/3'));
+      for (let i = 0; i < 99; i++) bench.give(number(`d${i}`, 90, T0));
+      // Of the hundred one is forgotten: less than a tenth. The next that nobody looks at stays until a minute is over.
+      bench.give(number('e', 90, T0));
+      bench.give(number('f', 90, T0));
+      assert.deepEqual([task.entries, task.skips.state_full], [100, 1]);
+      const week = 7 * 86_400 * S;
+      bench.give(number('g', 90, T0 + week + S));
+      assert.deepEqual([task.entries, task.skips.state_full], [1, 1]);
+    });
+
     it('says where a rules file is wrong', () => {
       const faults: [unknown, RegExp][] = [
         [{}, /rules/],

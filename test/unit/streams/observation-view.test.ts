@@ -35,6 +35,13 @@ describe('streams/observation-view', () => {
     assert.equal((await viewed(number('e', 1, -62_135_596_800_000))).timestamp, -62_135_596_800_000);
   });
 
+  it('refuses a time beyond any clock, which no window could be reckoned for', async () => {
+    for (const timestamp of [2 ** 53 - 1, -(2 ** 53) + 1, 2n ** 63n - 1n, -(2n ** 63n)]) {
+      const observation = { ...number('e', 1, T), timestamp } as unknown as AvroResponseObserve;
+      await assert.rejects(viewed(observation), (error) => hasCode(error, 'AVRO_INVALID'));
+    }
+  });
+
   it('tells numbers from other values, groups and answers without a value', async () => {
     const path = '/3303/0/5700';
     const contentOf = async (content: object) => (await viewed(observe('e', path, T, content))).content;

@@ -154,6 +154,58 @@ describe('streams/windows', () => {
     assert.equal(windows.clock.closedThroughMs, T0 - 20 * S);
   });
 
+  it('has room for many open windows, and closes the oldest of them first', async () => {
+    const open = 2_000;
+    const windows = task({ sizeMs: S, advanceMs: S, graceMs: 86_400 * S * 7 }, 'final', open);
+    const bench = new Bench(windows, await reader);
+    for (let i = open; i > 0; i--) bench.give(number('a', 1, T0 + i * S), T0 + open * S);
+    assert.deepEqual([windows.entries, windows.skips.state_full], [open, 0]);
+    bench.give(number('a', 1, T0 + (open + 1) * S));
+    assert.deepEqual([windows.entries, windows.clock.closedThroughMs], [open, T0 + S]);
+    bench.flush();
+    assert.deepEqual(said(bench), ['a 1: 1 1 1 1']);
+  });
+
+  it('closes the windows that are due in the order of their time, whatever the order in which they were opened', async () => {
+    const windows = task({ sizeMs: 10 * S, advanceMs: 10 * S, graceMs: 60 * S }, 'final');
+    const bench = new Bench(windows, await reader);
+    for (const at of [30, 0, 50, 20, 40, 10]) bench.give(number('a', at, T0 + at * S), T0 + 50 * S);
+    bench.give(number('a', 0, T0 + 110 * S));
+    bench.flush();
+    assert.deepEqual(
+      said(bench).map((text) => text.split(':')[0]),
+      ['a 0', 'a 10', 'a 20', 'a 30', 'a 40'],
+    );
+  });
+
+  it('passes over names that are longer than any, and keeps no record that is', async () => {
+    const windows = task();
+    const bench = new Bench(windows, await reader);
+    bench.give(number('n'.repeat(1_000), 1, T0, '/3303/0/5700'));
+    bench.give(number('n'.repeat(1_020), 1, T0, '/3303/0/5700'));
+    assert.deepEqual([windows.skips.too_long, windows.entries], [1, 1]);
+  });
+
+  it('refuses what is none of its changelog', () => {
+    const windows = task();
+    const key = (start: number, rest: string) => {
+      const bytes = Buffer.alloc(8 + rest.length, rest, 'latin1');
+      bytes.writeBigInt64BE(BigInt(start));
+      bytes.write(rest, 8, 'latin1');
+      return bytes;
+    };
+    const state = Buffer.alloc(40);
+    for (const [bytes, value] of [
+      [Buffer.from('short'), state],
+      [key(T0 - 20 * S, 'a without a path'), state],
+      [key(T0, 'a\0/3303/0/5700'), state],
+      [key(T0 - 20 * S, 'a\0/3303/0/5700'), Buffer.alloc(39)],
+    ] as const)
+      assert.throws(() => windows.restore(bytes, value), RangeError);
+    windows.restore(key(T0 - 20 * S, 'a\0/3303/0/5700'), state);
+    assert.equal(windows.entries, 1);
+  });
+
   it('counts what holds no single number', async () => {
     const windows = task();
     const bench = new Bench(windows, await reader);
