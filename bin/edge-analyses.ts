@@ -45,7 +45,7 @@ export const EDGE_ANALYSES = {
 export type AnalysisName = keyof typeof EDGE_ANALYSES;
 export const ANALYSIS_NAMES = Object.keys(EDGE_ANALYSES) as readonly AnalysisName[];
 
-/** Each is a process with some 70 MB: one shows how results travel. */
+/** Each is a process with some 80 MB: one shows how results travel. */
 export const DEFAULT_ANALYSES: readonly AnalysisName[] = ['maxper30sec'];
 
 /** Topics with results, which go up and on to InfluxDB; whoever runs an analysis by hand finds them prepared. */

@@ -18,7 +18,7 @@ export const UP_SETTINGS = {
     schema: list.default(['/3303/*/5700']),
   },
   analyses: {
-    about: `analyses that run at the edge, with commas (${ANALYSIS_NAMES.join(', ')}); each is a process of some 70 MB`,
+    about: `analyses that run at the edge, with commas (${ANALYSIS_NAMES.join(', ')}); each is a process of some 80 MB`,
     schema: list
       .refine((names) => names.every(isAnalysis), `expected names of ${ANALYSIS_NAMES.join(', ')}`)
       .transform((names) => names.filter(isAnalysis))
