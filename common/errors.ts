@@ -309,7 +309,8 @@ export const ERROR_CODES = {
   GRAPH_UNKNOWN: {
     retriable: true,
     meaning: 'the graph in OrientDB has no such server, or there is no graph yet',
-    remedy: 'correct the name, or start a connector to OrientDB, which makes the graph of the registrations of a gateway',
+    remedy:
+      'correct the name, or start a connector to OrientDB, which makes the graph of the registrations of a gateway',
   },
   KCQL_INVALID: {
     retriable: false,
