@@ -1,5 +1,5 @@
 -- zeelos stream downsample --window-seconds 60 --emit final, for Flink SQL: over the same topics, with the same records.
--- ${…} is put in by whoever runs it. Only numbers may stand in the input: Flink's Avro format cannot pass over other values.
+-- ${…} is put in by whoever runs it; table.local-time-zone has to be UTC. Only numbers may stand in the input: Flink's Avro format cannot pass over other values.
 
 CREATE TABLE observations (
   `ep` STRING,
@@ -15,6 +15,7 @@ CREATE TABLE observations (
   'properties.isolation.level' = 'read_committed',
   'scan.startup.mode' = 'earliest-offset',
   'scan.bounded.mode' = '${boundedMode}',
+  'scan.watermark.emit.strategy' = 'on-event',
   'value.format' = 'avro-confluent',
   'value.avro-confluent.url' = '${registry}'
 );

@@ -1,10 +1,17 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { type Artifact, type BuildJob, defaultCacheDir, provide } from '../../stack/cache.ts';
 import { runCommand } from '../../stack/command.ts';
 import { copyDependencies } from '../../stack/maven.ts';
 
-const SOURCE = join(import.meta.dirname, 'run-sql', 'RunSql.java');
+const RUN_SQL = join(import.meta.dirname, 'run-sql', 'RunSql.java');
+/** What Flink's types want of the JVM. */
+const OPENS = ['java.util', 'java.lang', 'java.net', 'java.time'].flatMap((name) => [
+  '--add-opens',
+  `java.base/${name}=ALL-UNNAMED`,
+]);
 const VERSION = '2.3.0';
 const WHEEL = `apache-flink-libraries==${VERSION}`;
 const JARS = [
@@ -16,7 +23,7 @@ const JARS = [
 const FLINK: Artifact = {
   name: 'flink',
   version: VERSION,
-  recipe: [WHEEL, ...JARS, readFileSync(SOURCE, 'utf8')].join('\n'),
+  recipe: [WHEEL, ...JARS].join('\n'),
   tools: ['java', 'mvn', 'unzip'],
   needs: [],
   neededBytes: 2 * 2 ** 30,
@@ -31,19 +38,16 @@ async function buildFlink(job: BuildJob): Promise<void> {
   const wheel = readdirSync(work).find((name) => name.endsWith('.whl'))!;
   await step('unzip', ['-q', '-j', wheel, 'pyflink/lib/*', '-d', files]);
   await copyDependencies(job, JARS);
-  const classes = join(files, 'classes');
-  mkdirSync(classes);
-  await step('javac', ['--release', '17', '-cp', join(files, '*'), '-d', classes, SOURCE]);
 }
 
-/** @returns the class path of Flink, its connectors and RunSql  Errors: STACK_TOOL_MISSING, STACK_DISK_FULL, STACK_FETCH_FAILED */
+/** @returns the class path of Flink and its connectors  Errors: STACK_TOOL_MISSING, STACK_DISK_FULL, STACK_FETCH_FAILED */
 export async function provideFlink(report: (text: string) => void): Promise<string> {
   const access = {
     cacheDir: defaultCacheDir(),
     report: (step: string, state: string) => report(`${step}: ${state}`),
   };
   const files = await provide(FLINK, access);
-  return `${join(files, 'classes')}:${join(files, '*')}`;
+  return join(files, '*');
 }
 
 /** Fills the `${…}` of a file of streams/flink. Quotes in a value are doubled, as SQL wants them. */
@@ -52,4 +56,9 @@ export function sqlOf(file: string, values: Readonly<Record<string, string>>): s
     /\$\{(\w+)\}/g,
     (whole, name: string) => values[name]?.replaceAll("'", "''") ?? whole,
   );
+}
+
+/** Runs the files on one Flink cluster, started for them; resolves when all that they insert is written. */
+export async function runSql(classPath: string, files: readonly string[]): Promise<void> {
+  await promisify(execFile)('java', ['-Xmx1g', ...OPENS, '-cp', classPath, RUN_SQL, ...files], { maxBuffer: 2 ** 26 });
 }
