@@ -5,7 +5,8 @@ import type { RestContext } from './connect-route.ts';
 import { asRestError, errorAnswer, RestError } from './rest-error.ts';
 import { routes } from './routes.ts';
 
-const BODY_BYTES = 2 ** 20;
+/** Well below the largest record that the configuration topic takes. */
+const BODY_BYTES = 2 ** 19;
 const PARAMETER_CHARACTERS = 3 * 128;
 
 /** The routes with their error answers. Loaded when the first request comes. */

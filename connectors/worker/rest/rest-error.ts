@@ -26,7 +26,8 @@ export function asRestError(error: unknown): RestError {
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500)
     return new RestError(statusCode, messageOf(error));
   if (error instanceof PlatformError) {
-    if (error.code === 'CONFIG_INVALID') return new RestError(400, error.message);
+    // KAFKA_REFUSED: what small changes have made too large for a record.
+    if (error.code === 'CONFIG_INVALID' || error.code === 'KAFKA_REFUSED') return new RestError(400, error.message);
     return new RestError(error.retriable ? 503 : 500, `${error.code}: ${error.message}`);
   }
   return new RestError(500, 'a fault in the worker');
