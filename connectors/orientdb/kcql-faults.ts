@@ -1,5 +1,6 @@
 import { nameOf, type Position, type Statement } from '../kcql/statement.ts';
 import { targetText } from '../kcql/target.ts';
+import { WRITES_CLASS } from './connection.ts';
 import { GRAPH_CLASSES } from './schema.ts';
 import { PLACE_PROPERTIES, propertyName } from './vertex-mapping.ts';
 
@@ -8,6 +9,8 @@ const CLASS_NAME = /^[A-Za-z][A-Za-z0-9_]{0,119}$/;
 /** OrientDB's own: V, E, _studio and such as OUser. */
 const SYSTEM_CLASS =
   /^([VE]|_.*|O(Function|Identity|Restricted|Role|Schedule|SecurityPolicy|Sequence|Triggered|User))$/i;
+
+const OWN_CLASSES: ReadonlySet<string> = new Set([...GRAPH_CLASSES, WRITES_CLASS.toLowerCase()]);
 
 /** What OrientDB cannot do of statements that are right in themselves, with the place of each. */
 export function orientFaultsOf(statements: readonly Statement[]): readonly string[] {
@@ -22,8 +25,8 @@ function faultsOfOne(statement: Statement): readonly string[] {
   const sample = statement.target.map((part) => (part.kind === 'text' ? part.text : dateSample(part.parts))).join('');
   if (!CLASS_NAME.test(sample) || SYSTEM_CLASS.test(sample))
     add(undefined, 'the name of a vertex class of letters, digits and underscores', JSON.stringify(target));
-  else if (GRAPH_CLASSES.has(sample.toLowerCase()))
-    add(undefined, 'a class that the graph of registrations does not have', JSON.stringify(target));
+  else if (OWN_CLASSES.has(sample.toLowerCase()))
+    add(undefined, 'a class that is none of our own', JSON.stringify(target));
   if (statement.mode === 'UPSERT' && statement.primaryKey.length === 0) add(undefined, 'PK with UPSERT', 'none');
   if (statement.tags.length > 0) add(undefined, 'no WITHTAG, for a vertex has only properties', 'one');
   if (statement.timestamp !== undefined && !statement.target.some(({ kind }) => kind === 'date'))

@@ -46,6 +46,7 @@ export class OrientdbKcqlSink implements Sink {
     await this.#connection.write(signal, async (session) => {
       for (const [className, rows] of byClass)
         await this.#connection.outlastConflicts(() => this.#writeClass(session, className, rows));
+      return byClass.size > 0;
     });
     return skips;
   }

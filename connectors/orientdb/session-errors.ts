@@ -40,6 +40,10 @@ const CONFLICTS = new Set([
   'ORecordNotFoundException',
 ]);
 
+/** A full disk is the usual cause. Room alone does not mend it. */
+const AFTER_A_FAILED_WRITE =
+  ' (after a failed write OrientDB takes no others: see its log, make room on its disk, start it anew)';
+
 interface DriverError {
   readonly type?: string;
   readonly message?: string;
@@ -51,9 +55,9 @@ export function orientError(error: unknown): PlatformError {
   const type = (error as DriverError).type?.split('.').at(-1);
   if (type === undefined) return unavailable(error);
   const code = PASSING.has(type) ? 'SINK_UNAVAILABLE' : 'SINK_REFUSED';
-  return new PlatformError(code, `OrientDB: ${type}: ${messageOf(error).slice(0, REASON_CHARACTERS)}`, {
-    details: { exception: type },
-  });
+  const hint = type === 'OStorageException' ? AFTER_A_FAILED_WRITE : '';
+  const message = `OrientDB: ${type}: ${messageOf(error).slice(0, REASON_CHARACTERS)}${hint}`;
+  return new PlatformError(code, message, { details: { exception: type } });
 }
 
 /** True when another writer was in the way. */

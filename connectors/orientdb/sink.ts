@@ -41,6 +41,7 @@ export class OrientdbSink implements Sink {
         const group = new Map(names.slice(at, at + ENDPOINTS_AT_ONCE).map((name) => [name, byEndpoint.get(name)!]));
         await this.#connection.outlastConflicts(async () => addAll(skips, await this.#writeGroup(session, group)));
       }
+      return names.length > 0;
     });
     return skips;
   }

@@ -1,112 +1,15 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { sleep } from '../../common/lifecycle.ts';
-import { freePorts, type Stack } from '../../stack/stack.ts';
+import type { Stack } from '../../stack/stack.ts';
 import { CloudUnderTest, eventually } from '../integration/connectors/cloud.ts';
-import { Bucket, observation, START_MS, targetOf } from '../integration/connectors/influx-records.ts';
+import { Bucket, targetOf } from '../integration/connectors/influx-records.ts';
 import { useStack } from '../rig/rig.ts';
+import { WorkerProcess } from './connect-worker.ts';
+import { ObservationLoad } from './observation-load.ts';
+import { registration } from './registrations.ts';
 
-const CLI = fileURLToPath(new URL('../../bin/zeelos.ts', import.meta.url));
 const SETTLE_MS = 120_000;
-
-/** A worker in a process of its own, so that it can be killed. */
-class WorkerProcess {
-  readonly #child: ChildProcess;
-  readonly #restPort: number;
-
-  private constructor(child: ChildProcess, restPort: number) {
-    this.#child = child;
-    this.#restPort = restPort;
-  }
-
-  static async start(cloud: CloudUnderTest, groupId: string): Promise<WorkerProcess> {
-    const ports = await freePorts();
-    const flags = {
-      'kafka-brokers': cloud.brokers.join(),
-      'registry-url': cloud.registryUrl,
-      'group-id': groupId,
-      'rest-port': ports.registry,
-      'health-port': ports.influxdb,
-      'session-seconds': 6,
-    };
-    const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]);
-    const env = { ...process.env, ZEELOS_LOG_LEVEL: 'fatal' };
-    const child = spawn(process.execPath, [CLI, 'connect', ...args], { stdio: ['ignore', 'ignore', 'inherit'], env });
-    const worker = new WorkerProcess(child, ports.registry);
-    await eventually(
-      200,
-      async () =>
-        await worker.ask('GET', '/connectors').then(
-          ({ status }) => status,
-          () => 0,
-        ),
-      60_000,
-    );
-    return worker;
-  }
-
-  async ask(method: string, path: string, body?: unknown): Promise<{ status: number; text: string }> {
-    const answer = await fetch(`http://127.0.0.1:${this.#restPort}${path}`, {
-      method,
-      ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-    });
-    return { status: answer.status, text: await answer.text() };
-  }
-
-  async states(name: string): Promise<readonly string[]> {
-    const { text } = await this.ask('GET', `/connectors/${name}/status`);
-    return ((JSON.parse(text) as { tasks?: { state: string }[] }).tasks ?? []).map(({ state }) => state);
-  }
-
-  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const gone = new Promise((resolve) => this.#child.once('exit', resolve));
-    this.#child.kill(signal);
-    await gone;
-  }
-}
-
-/** Numbered observations, one in fifty of them poison and one a tombstone, until stopped. */
-class Load {
-  readonly #cloud: CloudUnderTest;
-  readonly #running: Promise<void>;
-  #stopped = false;
-  good = 0;
-  poison = 0;
-
-  constructor(cloud: CloudUnderTest) {
-    this.#cloud = cloud;
-    this.#running = this.#run();
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    const { gatewayId } = this.#cloud;
-    while (!this.#stopped) {
-      // Many of one millisecond and one series: their place in the topic keeps them apart.
-      const values = Array.from({ length: 98 }, () => {
-        const number = this.good++;
-        return observation(gatewayId, `ep${number % 7}`, {
-          timestamp: START_MS + Math.floor(number / 50),
-          ticket: `${number}`,
-        });
-      });
-      await this.#cloud.produce(
-        'observations',
-        values.map((value) => ({ ep: value.ep, value })),
-      );
-      await this.#cloud.produceBytes('observations', Buffer.from(`p${this.poison++}`), Buffer.from('no frame'));
-      await this.#cloud.produceBytes('observations', Buffer.from(`t${this.poison}`), null);
-      await sleep(50);
-    }
-  }
-}
 
 describe('connectors under load', function () {
   this.timeout(300_000);
@@ -144,7 +47,7 @@ describe('connectors under load', function () {
     });
     assert.equal(made.status, 201, made.text);
     await eventually(['RUNNING', 'RUNNING'], () => workers[0]!.states(name));
-    const load = new Load(cloud);
+    const load = new ObservationLoad(cloud);
     try {
       await sleep(2_000);
       await stack.kill('influxdb');
@@ -217,30 +120,10 @@ describe('connectors under load', function () {
     const where = `WHERE name LIKE 'd-${cloud.gatewayId}-%'`;
     await eventually(count, () => ask(`SELECT count(*) AS n FROM Endpoints ${where}`), SETTLE_MS);
     await eventually(
-      count,
+      2 * count,
       () => ask(`SELECT count(*) AS n FROM hasObject WHERE out.name LIKE 'd-${cloud.gatewayId}-%'`),
       SETTLE_MS,
     );
     assert.deepEqual(await worker.states(name), ['RUNNING']);
   });
 });
-
-function registration(serverId: string, number: number) {
-  const ep = `d-${serverId}-${number}`;
-  const record = {
-    ...{
-      ep,
-      serverId,
-      regDate: START_MS,
-      address: '127.0.0.1',
-      port: 1,
-      regAddr: 'a',
-      regPort: 5683,
-      lt: 30,
-      sms: null,
-    },
-    ...{ ver: '1.0', bnd: 'U', regId: `r${number}`, links: [{ url: '/3/0', at: {} }], attributes: null, root: '/' },
-    lastUp: START_MS,
-  };
-  return { ep, value: { kind: 'NEW', body: { 'io.zeelos.leshan.avro.registration.AvroRegistrationNew': record } } };
-}
