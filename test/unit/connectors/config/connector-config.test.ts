@@ -3,10 +3,14 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hasCode } from '../../../../common/errors.ts';
+import { TOPICS_LIMIT } from '../../../../connectors/config/common-config.ts';
 import { checkConfig } from '../../../../connectors/config/connector-classes.ts';
 import { readConnectorFile } from '../../../../connectors/config/connector-file.ts';
 import { parseProperties } from '../../../../connectors/config/properties.ts';
 import { References } from '../../../../connectors/config/references.ts';
+import { TopicChooser } from '../../../../connectors/config/sink-topics.ts';
+import { TopicPattern } from '../../../../connectors/config/topic-pattern.ts';
+import { parseKcql } from '../../../../connectors/kcql/parse.ts';
 import { shown, unhidden } from '../../../../connectors/worker/secrets.ts';
 import { assetSinkConfig, influxSinkConfig } from '../../../integration/connectors/seed-configs.ts';
 
@@ -57,6 +61,74 @@ describe('connector configuration', () => {
     assert.deepEqual(faultsOf({ ...good, topics: 'iot.upboard.observations' }), ['connect.influx.kcql']);
     assert.deepEqual(faultsOf({ ...good, 'connect.influx.password': '' }), ['connect.influx.token']);
     assert.deepEqual(faultsOf({ ...assetSinkConfig(SEED), topics: 'iot.upboard.observations' }), ['topics']);
+  });
+
+  it('takes topics by a list or by an expression, not both, and not its own dead letters', () => {
+    const { topics: _, ...rest } = assetSinkConfig(SEED);
+    const regex = (text: string, change: Record<string, string> = {}) =>
+      faultsOf({ ...rest, 'topics.regex': text, ...change });
+    assert.deepEqual(regex('iot\\.[a-z]+\\.registrations'), []);
+    assert.deepEqual(regex('a', { topics: 'iot.upboard.registrations' }), ['topics.regex']);
+    assert.deepEqual(faultsOf(rest), ['topics']);
+    assert.deepEqual(regex(''), ['topics']);
+    for (const wrong of [
+      '(',
+      'a**',
+      '(?=a)',
+      '(a)\\1',
+      '[z-a]',
+      'a{3,1}',
+      '(a{50}){50}',
+      '((){9999}){9999}',
+      'x'.repeat(1_001),
+    ])
+      assert.deepEqual(regex(wrong), ['topics.regex'], wrong.slice(0, 40));
+    const dlq = 'errors.deadletterqueue.topic.name';
+    assert.deepEqual(regex('iot.*', { [dlq]: 'iot.letters' }), ['topics.regex']);
+    assert.deepEqual(regex('iot[.]gw.*', { [dlq]: 'iot.letters' }), []);
+    const many = Array.from({ length: TOPICS_LIMIT + 1 }, (_one, at) => `iot.gw${at}.registrations`).join();
+    assert.deepEqual(faultsOf({ ...rest, topics: many }), ['topics']);
+    const { faults } = checkConfig(named({ ...rest, 'topics.regex': 'iot.(upboard' }));
+    assert.match([...faults.values()].flat()[0]!, /column 13: expected a closing \), found the end/);
+  });
+
+  it('chooses topics in time that is linear in their names, whatever the expression', async () => {
+    const existing = Array.from({ length: 2_000 }, (_one, at) => `${'a'.repeat(240)}${at}`);
+    const pattern = new TopicPattern('((a|a)*)*b|(.*a){20}x|(a*)*-');
+    const o = { pattern, statements: [], rows: ['registrations'], deadLetterTopic: '', groupId: 'g' } as const;
+    const statements = parseKcql('INSERT INTO m SELECT * FROM `*`');
+    assert.deepEqual(await new TopicChooser({ ...o, statements }).choose(existing), { topics: [], left: 0 });
+  });
+
+  it('chooses what it has a mapping for, and never what is kept by Kafka, the workers or for dead letters', async () => {
+    const existing = [
+      ...[
+        '__consumer_offsets',
+        'g-status',
+        'g-other',
+        'iot.b.registrations',
+        'iot.a.registrations',
+        'iot.a.observations',
+      ],
+      ...['iot.a.registrations.dlq', 'letters', 'other'],
+    ];
+    const o = {
+      pattern: new TopicPattern('.*'),
+      rows: ['registrations'],
+      deadLetterTopic: 'letters',
+      groupId: 'g',
+    } as const;
+    const choose = async (kcql: string) =>
+      (await new TopicChooser({ ...o, statements: kcql === '' ? [] : parseKcql(kcql) }).choose(existing)).topics;
+    assert.deepEqual(await choose(''), ['iot.a.registrations', 'iot.b.registrations']);
+    assert.deepEqual(await choose('INSERT INTO m SELECT * FROM other'), ['other']);
+    assert.deepEqual(await choose('INSERT INTO m SELECT * FROM `*`'), [
+      ...['g-other', 'iot.a.observations', 'iot.a.registrations', 'iot.b.registrations', 'other'],
+    ]);
+    const many = Array.from({ length: TOPICS_LIMIT + 5 }, (_one, at) => `t${at}`);
+    const statements = parseKcql('INSERT INTO m SELECT * FROM `*`');
+    const { topics, left } = await new TopicChooser({ ...o, statements }).choose(many);
+    assert.deepEqual([topics.length, left], [TOPICS_LIMIT, 5]);
   });
 
   it('reads files of both styles', () => {
