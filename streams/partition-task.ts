@@ -82,7 +82,11 @@ export class PartitionTask {
 
   #report(error: unknown, attempt: number): void {
     const { log, partition } = this.#o;
-    if (hasCode(error, 'PRODUCER_FENCED')) log.info({ partition }, 'another worker took the partition');
+    if (hasCode(error, 'PRODUCER_FENCED'))
+      log.info(
+        { partition },
+        'another worker took the partition, or the broker gave up a transaction; if the group means this one it goes on',
+      );
     else if (attempt === 0)
       log.warn({ partition, reason: messageOf(error) }, 'a task broke off; it goes on from its last commit by itself');
   }
