@@ -99,6 +99,10 @@ export const METRICS = {
     'zeelos_connector_lag_records',
     'zeelos_connector_source_records_total',
     'zeelos_connector_source_behind_seconds',
+    'zeelos_connector_commit_age_seconds',
+    'zeelos_connector_batch_age_seconds',
+    'zeelos_connector_rebalances_total',
+    'zeelos_connect_tasks',
   ],
   streams: [
     'zeelos_stream_records_in_total',

@@ -1,7 +1,7 @@
 import * as units from '@grafana/grafana-foundation-sdk/units';
 import { board, gatewayVariable, OF_GATEWAY, promVariable } from './board.ts';
 import { graph, stat } from './panels.ts';
-import { growth, highest, mean, now, orZero, quantile, rate, total } from './promql.ts';
+import { growth, highest, lowest, mean, now, orZero, quantile, rate, total } from './promql.ts';
 import { table } from './tables.ts';
 
 const IN = 'zeelos_connector_records_in_total';
@@ -11,6 +11,8 @@ const ANY = 'connector=~"$connector"';
 const all = { where: ANY };
 const connector = { by: ['service', 'connector'], where: ANY };
 const topic = { by: ['service', 'connector', 'topic'], where: ANY };
+/** Of the tasks of workers. */
+const tasks = (state: string) => ({ by: ['service', 'connector'], where: `${ANY}, state="${state}"` });
 const streams = { where: OF_GATEWAY };
 const stream = { by: ['service', 'gateway'], where: OF_GATEWAY };
 
@@ -51,6 +53,14 @@ export const pipelines = board({
         },
       }),
       stat({
+        title: 'Tasks failed',
+        about:
+          'Tasks of workers that ended; GET /connectors/<name>/status says why. They stand until they are restarted.',
+        unit: units.Short,
+        limits: { doubtful: 1, bad: 1.5 },
+        series: { tasks: now('zeelos_connect_tasks', { where: `${ANY}, state="FAILED"` }) },
+      }),
+      stat({
         title: 'Waiting for analyses',
         about: 'Committed records that the analyses have not read yet.',
         unit: units.Short,
@@ -64,6 +74,35 @@ export const pipelines = board({
       }),
     ],
     Connectors: [
+      table({
+        title: 'Tasks',
+        about:
+          'Tasks by state; waiting: for a store, a topic or a secret. One that is stuck has a batch in hand that grows old; one that has nothing to do only commits nothing.',
+        series: {
+          running: now('zeelos_connect_tasks', tasks('RUNNING')),
+          waiting: now('zeelos_connect_tasks', tasks('WAITING')),
+          paused: now('zeelos_connect_tasks', tasks('PAUSED')),
+          failed: now('zeelos_connect_tasks', tasks('FAILED')),
+          unassigned: now('zeelos_connect_tasks', tasks('UNASSIGNED')),
+          'since the last commit': lowest('zeelos_connector_commit_age_seconds', connector),
+          'batch in hand': highest('zeelos_connector_batch_age_seconds', connector),
+          rebalances: total('zeelos_connector_rebalances_total', connector),
+        },
+        units: { 'since the last commit': units.Seconds, 'batch in hand': units.Seconds },
+      }),
+      graph({
+        title: 'Oldest batch in hand',
+        about: 'How long a batch has been neither stored nor set aside. It grows while a store is away or hangs.',
+        unit: units.Seconds,
+        series: { '{{service}} {{connector}}': highest('zeelos_connector_batch_age_seconds', connector) },
+      }),
+      graph({
+        title: 'Rebalances',
+        about:
+          'Times that tasks got their partitions. Steady growth: tasks come and go, or do not keep up with their group.',
+        unit: units.Short,
+        series: { '{{service}} {{connector}}': total('zeelos_connector_rebalances_total', connector) },
+      }),
       table({
         title: 'Account',
         about: 'Taken = stored + skipped + dead-lettered, for each topic since the connector started.',
