@@ -150,9 +150,9 @@ class Bench {
       const place = { topic: 't', partition: 0, offset: String(number), timestampMs: 0 };
       lines.push(...linesOf({ from: 'observations', value: observation(number), ...place }).lines);
     }
-    const bodies: string[] = [];
+    const bodies: Buffer[] = [];
     for (let at = 0; at < lines.length; at += LINES_PER_REQUEST)
-      bodies.push(lines.slice(at, at + LINES_PER_REQUEST).join('\n'));
+      bodies.push(Buffer.from(lines.slice(at, at + LINES_PER_REQUEST).join('\n')));
     const client = new InfluxClient(this.#influx());
     const { signal } = new AbortController();
     await client.connect(signal);

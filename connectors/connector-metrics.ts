@@ -66,14 +66,9 @@ export class ConnectorMetrics {
     this.#progress.committed();
   }
 
-  /** Shows how long the work on a batch takes while it goes on. */
-  async inHand<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#progress.take();
-    try {
-      return await work();
-    } finally {
-      done();
-    }
+  /** A batch is in hand until what this returns is called: how long is shown while it goes on. */
+  take(): () => void {
+    return this.#progress.take();
   }
 
   /** What the sink counted stays in the sum. */

@@ -2,7 +2,6 @@ import { hasCode } from '../common/errors.ts';
 import { KafkaBatchSender } from '../common/kafka/batch-sender.ts';
 import type { KafkaCluster } from '../common/kafka/client.ts';
 import { CommittingProducer } from '../common/kafka/committing-producer.ts';
-import type { ConsumedBatch } from '../common/kafka/consumer.ts';
 import { ensureTopics } from '../common/kafka/topics.ts';
 import type { Log } from '../common/log.ts';
 import type { PoisonRecord } from './decode.ts';
@@ -33,6 +32,12 @@ export function deadLetterTopic(topic: string): string {
   return `${topic}.dlq`;
 }
 
+/** Where the records stood. */
+export interface Source {
+  readonly topic: string;
+  readonly partition: number;
+}
+
 /** Writes what can't be stored to `<topic>.dlq`, with the source's bytes and the reason. */
 export class DeadLetters {
   readonly #kafka: KafkaCluster;
@@ -56,7 +61,7 @@ export class DeadLetters {
   }
 
   /** Resolves once Kafka has committed every letter. Errors: KAFKA_UNAVAILABLE, KAFKA_BACKLOG_FULL, both retriable; the signal's reason. */
-  async bury(batch: ConsumedBatch, poison: readonly PoisonRecord[], signal: AbortSignal): Promise<void> {
+  async bury(batch: Source, poison: readonly PoisonRecord[], signal: AbortSignal): Promise<void> {
     const topic = this.#topic === '' ? deadLetterTopic(batch.topic) : this.#topic;
     if (!this.#prepared.has(topic)) {
       await ensureTopics(this.#kafka, [{ topic, partitions: 1 }]);
@@ -72,7 +77,7 @@ export class DeadLetters {
     await this.#producer.close();
   }
 
-  async #send(topic: string, batch: ConsumedBatch, poison: PoisonRecord): Promise<void> {
+  async #send(topic: string, batch: Source, poison: PoisonRecord): Promise<void> {
     const { key, value } = poison.source;
     const headers = this.#headers(batch, poison);
     try {
@@ -85,7 +90,7 @@ export class DeadLetters {
     }
   }
 
-  #headers(batch: ConsumedBatch, { source, code, message }: PoisonRecord): Record<string, string> {
+  #headers(batch: Source, { source, code, message }: PoisonRecord): Record<string, string> {
     const names = DEAD_LETTER_HEADERS;
     return {
       [names.code]: code,

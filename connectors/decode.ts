@@ -1,14 +1,15 @@
-import { type ErrorCode, isRetriable, messageOf, PlatformError } from '../common/errors.ts';
-import type { ConsumedBatch, ConsumedRecord } from '../common/kafka/consumer.ts';
-import { RecordReader } from '../common/records.ts';
+import { type ErrorCode, messageOf, PlatformError } from '../common/errors.ts';
+import type { ConsumedRecord } from '../common/kafka/consumer.ts';
+import { RecordReader, type WriterSchema } from '../common/records.ts';
 import type { SchemaSource } from '../common/schema-registry.ts';
 import { TOPICS, topicRowOf } from '../schemas/topics.ts';
-import type { SinkRecord, SinkTopic } from './sink.ts';
+import type { SinkRecord, SinkTopic, SinkValue } from './sink.ts';
 
 /** A record with the Kafka record it came from, which a dead letter repeats byte by byte. */
 export interface DecodedRecord {
   readonly record: SinkRecord;
   readonly source: ConsumedRecord;
+  readonly schema: WriterSchema;
 }
 
 /** A record that can never be stored, and why. */
@@ -16,15 +17,6 @@ export interface PoisonRecord {
   readonly source: ConsumedRecord;
   readonly code: ErrorCode;
   readonly message: string;
-}
-
-export interface DecodedChunk {
-  readonly decoded: readonly DecodedRecord[];
-  readonly poison: readonly PoisonRecord[];
-  readonly tombstones: number;
-  /** Records of all three sorts. */
-  readonly total: number;
-  readonly lastOffset: string;
 }
 
 /** On a record that came back from a dead-letter topic: where it first stood. */
@@ -35,7 +27,7 @@ export const REPLAY_HEADERS = {
 
 const SINK_TOPICS: readonly SinkTopic[] = ['observations', 'replies', 'registrations'];
 
-/** Decodes the values of a batch. Keys are not looked at: the endpoint stands in the value, and a key may be null or foreign. */
+/** Decodes the values of records. Keys are not looked at: the endpoint stands in the value, and a key may be null or foreign. */
 export class ValueDecoder {
   readonly #readers: ReadonlyMap<string, { readonly from: SinkTopic; readonly reader: RecordReader }>;
   readonly #any: RecordReader | undefined;
@@ -48,56 +40,44 @@ export class ValueDecoder {
     );
   }
 
-  /**
-   * At least one record. Errors: REGISTRY_UNAVAILABLE (retriable), CONFIG_INVALID for a topic that is none of ours where only those
-   * are taken; what is wrong with a single record is not thrown but returned.
-   */
-  async decode(batch: ConsumedBatch, records: readonly ConsumedRecord[]): Promise<DecodedChunk> {
-    const read = this.#readerOf(batch.topic);
-    const { topic } = batch;
-    const decoded: DecodedRecord[] = [];
-    const poison: PoisonRecord[] = [];
-    let tombstones = 0;
-    for (const source of records) {
-      if (source.value === null) {
-        tombstones++;
-        continue;
-      }
-      try {
-        const value = await read(source.value);
-        const { partition, offset } = placeOf(batch, source);
-        // The reader decodes into the record of the table row, so that `from` and `value` belong together.
-        const record = { ...value, topic, partition, offset, timestampMs: Number(source.timestamp) } as SinkRecord;
-        decoded.push({ record, source });
-      } catch (error) {
-        if (isRetriable(error)) throw error;
-        poison.push(poisonOf(source, error));
-      }
-    }
-    return { decoded, poison, tombstones, total: records.length, lastOffset: records.at(-1)!.offset };
-  }
-
-  #readerOf(topic: string): (bytes: Uint8Array) => Promise<object> {
-    const any = this.#any;
-    if (any !== undefined) {
-      return async (bytes) => {
-        const { value, schema } = await any.decodeWithSchema(bytes);
-        return { from: 'any', value, schema };
-      };
-    }
+  /** How records of the topic are decoded. Errors: CONFIG_INVALID for a topic that is none of ours where only those are taken. */
+  of(topic: string): TopicDecoder {
+    if (this.#any !== undefined) return new TopicDecoder(topic, 'any', this.#any);
     const known = this.#readers.get(topicRowOf(topic)?.row.value ?? '');
     if (known === undefined)
       throw new PlatformError('CONFIG_INVALID', `${topic} is none of our topics: it needs a KCQL statement`);
-    return async (bytes) => ({ from: known.from, value: await known.reader.decode(bytes) });
+    return new TopicDecoder(topic, known.from, known.reader);
+  }
+}
+
+export class TopicDecoder {
+  readonly topic: string;
+  readonly from: SinkValue['from'];
+  readonly #reader: RecordReader;
+
+  constructor(topic: string, from: SinkValue['from'], reader: RecordReader) {
+    this.topic = topic;
+    this.from = from;
+    this.#reader = reader;
+  }
+
+  /** Of a record with a value. Errors: REGISTRY_UNAVAILABLE (retriable); any other says that the record can never be read. */
+  async decode(partition: number, source: ConsumedRecord): Promise<DecodedRecord> {
+    const { value, schema } = await this.#reader.decodeWithSchema(source.value!);
+    const place = placeOf(partition, source);
+    const { topic, from } = this;
+    // The reader decodes into the record of the table row, so that `from` and `value` belong together.
+    const record = { from, value, schema, topic, ...place, timestampMs: Number(source.timestamp) } as SinkRecord;
+    return { record, source, schema };
   }
 }
 
 /** A record that was replayed keeps the place that it had at first, so that the store knows it again. */
-function placeOf(batch: ConsumedBatch, source: ConsumedRecord): { partition: number; offset: string } {
-  const here = { partition: batch.partition, offset: source.offset };
+function placeOf(partition: number, source: ConsumedRecord): { partition: number; offset: string } {
+  const here = { partition, offset: source.offset };
   if (source.headerList.length === 0) return here;
-  const { [REPLAY_HEADERS.partition]: partition, [REPLAY_HEADERS.offset]: offset } = source.headers ?? {};
-  const given = { partition: Number(String(partition)), offset: String(offset) };
+  const { [REPLAY_HEADERS.partition]: first, [REPLAY_HEADERS.offset]: offset } = source.headers ?? {};
+  const given = { partition: Number(String(first)), offset: String(offset) };
   return Number.isInteger(given.partition) && /^\d{1,16}$/.test(given.offset) ? given : here;
 }
 

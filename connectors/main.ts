@@ -90,7 +90,7 @@ async function run(
       topics: settings.gatewayIds.flatMap((id) => CONNECTORS[name].topics.map((topic) => TOPICS[topic].nameFor(id))),
       topicCheckMs: settings.topicCheckSeconds * 1_000,
       batchBytes: settings.fetchBytes,
-      onBatch: (batch) => metrics.inHand(() => runner.handle(batch)),
+      onBatch: (batch) => runner.handle(batch),
       onJoined: () => metrics.joined(),
       onCommitted: () => metrics.committed(),
       onTopics: (present, missing) => showTopics(health, present, missing),

@@ -1,12 +1,14 @@
 import { type ErrorCode, isRetriable, messageOf, PlatformError } from '../common/errors.ts';
-import type { ConsumedBatch } from '../common/kafka/consumer.ts';
-import { backoffMs, sleep } from '../common/lifecycle.ts';
+import type { FetchedBatch, TakenBatch } from '../common/kafka/consume-bytes.ts';
 import type { Log } from '../common/log.ts';
-import type { ErrorPolicy } from './config/common-config.ts';
+import { type Chunk, Chunks } from './chunks.ts';
 import type { ConnectorMetrics } from './connector-metrics.ts';
 import type { DeadLetters } from './dead-letters.ts';
-import { type DecodedChunk, type DecodedRecord, type PoisonRecord, poisonOf, type ValueDecoder } from './decode.ts';
-import type { Sink, SkipReason, Skips } from './sink.ts';
+import { type DecodedRecord, type PoisonRecord, poisonOf, type ValueDecoder } from './decode.ts';
+import { Patience, type StoreFailurePolicy, StoreGivenUp, TaskFailure } from './patience.ts';
+import { type ByteSink, isByteSink, type Sink, type SkipReason, type Skips } from './sink.ts';
+
+export { TaskFailure } from './patience.ts';
 
 export interface RunnerOptions {
   readonly sink: Sink;
@@ -24,37 +26,28 @@ export interface RunnerOptions {
   onWaiting(reason: string | undefined): void;
 }
 
-export interface StoreFailurePolicy {
-  readonly policy: ErrorPolicy;
-  /** Attempts after the first, of RETRY; -1 for ever. */
-  readonly maxRetries: number;
-  /** Longest pause between two attempts. */
-  readonly retryIntervalMs: number;
-}
-
-/** The task must end: by its policy, or because nothing that it could do would help. */
-export class TaskFailure extends Error {
-  constructor(cause: unknown) {
-    super(messageOf(cause), { cause });
-    this.name = 'TaskFailure';
-  }
-}
-
-const FIRST_PAUSE_MS = 100;
-
-/** Well below the session timeout of the consumer (10 s), so that a batch may wait for its store for days. */
-const HEARTBEAT_MS = 2_000;
-
 /**
- * Brings batches from Kafka into a sink. `handle` resolves only when each record of the batch is in the store, skipped with a reason
- * or in the dead-letter topic, so that its caller may commit the offsets. Invariant: nothing else counts as done.
+ * Brings batches from Kafka into a sink. A batch is done only when each of its records is in the store, skipped with a reason or in the
+ * dead-letter topic, so that its offsets may be committed. Invariant: nothing else counts as done.
  */
 export class Runner {
   readonly #o: RunnerOptions;
+  readonly #patience: Patience;
+  readonly #chunks: Chunks;
+  readonly #byteSink: ByteSink | undefined;
+  readonly #underWay = new Set<Promise<void>>();
+  /** Of a batch's signal: what a chunk failed with, after which no other of that membership is begun. */
+  readonly #failures = new WeakMap<AbortSignal, { readonly error: unknown }>();
+  /** Settles when all chunks that were begun have been told of. */
+  #told: Promise<unknown> = Promise.resolve();
+  #connecting: Promise<void> | undefined;
   #connected = false;
 
   constructor(o: RunnerOptions) {
     this.#o = o;
+    this.#patience = new Patience(o);
+    this.#byteSink = isByteSink(o.sink) ? o.sink : undefined;
+    this.#chunks = new Chunks({ ...o, patience: this.#patience, byteSink: this.#byteSink });
   }
 
   /**
@@ -63,56 +56,98 @@ export class Runner {
    */
   async connect(signal: AbortSignal): Promise<void> {
     try {
-      await this.#outlastStore(signal, () => this.#ensureConnected(signal));
+      await this.#patience.outlastStore(signal, () => this.#ensureConnected(signal));
     } catch (error) {
       if (!(error instanceof StoreGivenUp)) throw error;
     }
   }
 
-  /** For `consume`: the batch is held, with heartbeats, for as long as the store, the registry or Kafka is away. */
-  async handle(batch: ConsumedBatch): Promise<void> {
-    const expelled = new AbortController();
-    const signal = AbortSignal.any([batch.signal, expelled.signal]);
-    // A failing heartbeat means that the group rebalances: the batch is given up and kafkajs joins again.
-    const pulse = setInterval(() => void batch.heartbeat().catch((error) => expelled.abort(error)), HEARTBEAT_MS);
+  /**
+   * For `consumeBytes`: resolves when all chunks of the batch are on their way; holds it for as long as the store, the registry or Kafka
+   * is away. Chunks are begun in the order of the topic, and as many are written at once as the sink says; one where it says nothing.
+   */
+  async handle(batch: FetchedBatch): Promise<TakenBatch> {
+    const { metrics } = this.#o;
+    const finished = metrics.take();
+    const chunks: Promise<void>[] = [];
     try {
-      await this.#handleChunks(batch, signal);
-    } finally {
-      clearInterval(pulse);
-    }
-  }
-
-  /** While a chunk is being written the next is decoded; writes stay one after the other, in the order of the topic. */
-  async #handleChunks(batch: ConsumedBatch, signal: AbortSignal): Promise<void> {
-    const { decoder, batchRecords } = this.#o;
-    let writing: Promise<void> | undefined;
-    try {
-      for (let at = 0; at < batch.records.length; at += batchRecords) {
-        const records = batch.records.slice(at, at + batchRecords);
-        const chunk = await this.#outlast(signal, () => decoder.decode(batch, records));
-        await writing;
-        writing = this.#settleChunk(batch, chunk, signal);
-        // Its failure is told by the await above or below; until then it is not unheard.
-        writing.catch(() => undefined);
+      let next = batch.from;
+      for await (const chunk of this.#chunks.of(batch)) {
+        chunks.push((await this.#begin(batch, chunk)).settled);
+        next = chunk.next;
       }
-    } finally {
-      await writing;
+      if (next < batch.next) this.#tellEnd(batch);
+    } catch (error) {
+      await Promise.allSettled(chunks);
+      finished();
+      throw error;
     }
+    const done = Promise.all(chunks);
+    done.then(finished, finished);
+    return { done };
   }
 
-  async #settleChunk(batch: ConsumedBatch, chunk: DecodedChunk, signal: AbortSignal): Promise<void> {
+  /** Waits until it may be written. */
+  async #begin(batch: FetchedBatch, chunk: Chunk): Promise<{ readonly settled: Promise<void> }> {
+    const { signal } = batch;
+    while (this.#underWay.size >= (this.#byteSink?.chunksAtOnce ?? 1)) await Promise.race(this.#underWay);
+    signal.throwIfAborted();
+    const failure = this.#failures.get(signal);
+    if (failure !== undefined) throw failure.error;
+    const settled = this.#settle(batch, chunk, this.#told);
+    const heard = settled.catch((error: unknown) => void this.#failures.set(signal, { error }));
+    this.#told = heard;
+    const ended = heard.finally(() => this.#underWay.delete(ended));
+    this.#underWay.add(ended);
+    return { settled };
+  }
+
+  /** @param before settles when the chunks before are told of: those that are written at once are told of in their order */
+  async #settle(batch: FetchedBatch, chunk: Chunk, before: Promise<unknown>): Promise<void> {
     const { deadLetters, metrics } = this.#o;
-    const poison = [...chunk.poison];
-    const skipped: Skips = chunk.tombstones > 0 ? { tombstone: chunk.tombstones } : {};
-    await this.#store(chunk.decoded, signal, skipped, poison);
+    const { signal, topic, partition } = batch;
+    const skipped: Skips = {};
+    const { decoded, poison: unreadable, tombstones, total } = await this.#storeBytes(batch, chunk, skipped);
+    const poison = [...unreadable];
+    await this.#store(decoded, signal, skipped, poison);
+    await before;
+    if (tombstones > 0) skipped.tombstone = tombstones;
     if (poison.length > 0) {
       if (this.#o.tolerance === 'none') throw failureOf(batch, poison[0]!);
-      await this.#outlast(signal, () => deadLetters.bury(batch, poison, signal));
+      await this.#patience.outlast(signal, () => deadLetters.bury(batch, poison, signal));
       this.#reportPoison(batch, poison);
     }
-    const { total, lastOffset } = chunk;
-    metrics.settle(batch.topic, { total, skipped, poison: countByCode(poison) });
-    metrics.lag(batch.topic, batch.partition, batch.highWatermark - BigInt(lastOffset) - 1n);
+    metrics.settle(topic, { total, skipped, poison: countByCode(poison) });
+    metrics.lag(topic, partition, lagBehind(batch, chunk.next));
+  }
+
+  /** Behind the last record of a batch may stand what is none: markers of transactions, or records of those that were aborted. */
+  #tellEnd(batch: FetchedBatch): void {
+    const { topic, partition, signal, next } = batch;
+    this.#told = this.#told.then(() => {
+      if (!this.#failures.has(signal)) this.#o.metrics.lag(topic, partition, lagBehind(batch, next));
+    });
+  }
+
+  /** What is left of the chunk to be stored: all of it, decoded, when the store refuses the bytes. */
+  async #storeBytes(batch: FetchedBatch, chunk: Chunk, skipped: Skips): Promise<Chunk> {
+    const { bytes, taken, takenForNothing } = chunk;
+    const { signal } = batch;
+    const sink = this.#byteSink;
+    if (sink === undefined || bytes === undefined) return chunk;
+    try {
+      if (!bytes.isEmpty)
+        await this.#patience.outlastStore(signal, () => this.#write(signal, () => sink.writeChunk(bytes, signal)));
+      if (takenForNothing > 0) addSkips(skipped, { no_field: takenForNothing });
+      sink.release(bytes);
+      return chunk;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof TaskFailure) throw error;
+      if (!(error instanceof StoreGivenUp)) return await this.#chunks.again(batch, chunk);
+      addSkips(skipped, { dropped: taken });
+      return chunk;
+    }
   }
 
   /** Halves what the sink refuses until each culprit stands alone; log2(n) extra writes for one culprit among n records. */
@@ -123,8 +158,10 @@ export class Runner {
     poison: PoisonRecord[],
   ): Promise<void> {
     if (decoded.length === 0) return;
+    const records = decoded.map(({ record }) => record);
+    const write = () => this.#write(signal, () => this.#o.sink.write(records, signal));
     try {
-      addSkips(skipped, await this.#outlastStore(signal, () => this.#write(decoded, signal)));
+      addSkips(skipped, await this.#patience.outlastStore(signal, write));
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof TaskFailure) throw error;
@@ -142,24 +179,29 @@ export class Runner {
     }
   }
 
-  async #write(decoded: readonly DecodedRecord[], signal: AbortSignal): Promise<Skips> {
+  async #write<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     await this.#ensureConnected(signal);
     const startedAt = performance.now();
     try {
-      const skips = await this.#o.sink.write(
-        decoded.map(({ record }) => record),
-        signal,
-      );
+      const result = await work();
       this.#o.metrics.wrote((performance.now() - startedAt) / 1_000);
-      return skips;
+      return result;
     } catch (error) {
       if (isRetriable(error)) this.#connected = false;
       throw error;
     }
   }
 
+  /** Those who write at once wait for one and the same connection. */
   async #ensureConnected(signal: AbortSignal): Promise<void> {
     if (this.#connected) return;
+    this.#connecting ??= this.#connect(signal).finally(() => {
+      this.#connecting = undefined;
+    });
+    await this.#connecting;
+  }
+
+  async #connect(signal: AbortSignal): Promise<void> {
     try {
       await this.#o.sink.connect(signal);
     } catch (error) {
@@ -171,71 +213,8 @@ export class Runner {
     this.#connected = true;
   }
 
-  /** As `outlast`, with the end that the policy sets. */
-  async #outlastStore<T>(signal: AbortSignal, action: () => Promise<T>): Promise<T> {
-    const limits = this.#o.onStoreFailure;
-    if (limits === undefined) return await this.#outlast(signal, action);
-    const retries = limits.policy === 'RETRY' ? limits.maxRetries : 0;
-    for (let attempt = 0; ; attempt++) {
-      signal.throwIfAborted();
-      try {
-        const result = await action();
-        if (attempt > 0) this.#reportRecovery();
-        return result;
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!isRetriable(error)) throw error;
-        if (limits.policy === 'NOOP') throw this.#givenUp(error as PlatformError);
-        if (retries !== -1 && attempt >= retries) throw new TaskFailure(error);
-        this.#reportWaiting(error as PlatformError, attempt);
-        await sleep(pauseMs(attempt, limits.retryIntervalMs), signal);
-      }
-    }
-  }
-
-  #givenUp(error: PlatformError): StoreGivenUp {
-    this.#o.metrics.retried(error.code);
-    this.#o.log.warn(
-      { code: error.code, reason: error.message },
-      'the store failed: its records are dropped (policy NOOP)',
-    );
-    return new StoreGivenUp();
-  }
-
-  /** Repeats with growing pauses what fails in a retriable way; throws the rest, and the signal's reason once it is aborted. */
-  async #outlast<T>(signal: AbortSignal, action: () => Promise<T>): Promise<T> {
-    for (let attempt = 0; ; attempt++) {
-      signal.throwIfAborted();
-      try {
-        const result = await action();
-        if (attempt > 0) this.#reportRecovery();
-        return result;
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!isRetriable(error)) throw error;
-        this.#reportWaiting(error as PlatformError, attempt);
-        await sleep(backoffMs(attempt), signal);
-      }
-    }
-  }
-
-  #reportWaiting(error: PlatformError, attempt: number): void {
-    this.#o.metrics.retried(error.code);
-    this.#o.onWaiting(`${error.code}: ${error.message}`);
-    if (attempt === 0)
-      this.#o.log.warn(
-        { code: error.code, reason: error.message },
-        'records wait in Kafka until this is mended; nothing is lost meanwhile',
-      );
-  }
-
-  #reportRecovery(): void {
-    this.#o.onWaiting(undefined);
-    this.#o.log.info('records flow again');
-  }
-
   /** One line per chunk, not per record: a poisoned topic must not flood the log too. */
-  #reportPoison(batch: ConsumedBatch, poison: readonly PoisonRecord[]): void {
+  #reportPoison(batch: FetchedBatch, poison: readonly PoisonRecord[]): void {
     const { source, code } = poison[0]!;
     this.#o.log.warn(
       { topic: batch.topic, partition: batch.partition, offset: source.offset, code, count: poison.length },
@@ -244,18 +223,13 @@ export class Runner {
   }
 }
 
-/** By policy NOOP. */
-class StoreGivenUp extends Error {}
-
-function failureOf(batch: ConsumedBatch, { source, code, message }: PoisonRecord): TaskFailure {
-  const place = `${batch.topic} partition ${batch.partition} offset ${source.offset}`;
-  return new TaskFailure(new PlatformError(code, `${place}: ${message} (errors.tolerance=none)`));
+function lagBehind({ highWatermark }: FetchedBatch, next: number): bigint {
+  return BigInt(Math.max(0, highWatermark - next));
 }
 
-/** Doubling, with full jitter above the first. */
-function pauseMs(attempt: number, longestMs: number): number {
-  const ceiling = Math.min(longestMs, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 30));
-  return FIRST_PAUSE_MS / 2 + Math.random() * Math.max(0, ceiling - FIRST_PAUSE_MS / 2);
+function failureOf(batch: FetchedBatch, { source, code, message }: PoisonRecord): TaskFailure {
+  const place = `${batch.topic} partition ${batch.partition} offset ${source.offset}`;
+  return new TaskFailure(new PlatformError(code, `${place}: ${message} (errors.tolerance=none)`));
 }
 
 function addSkips(to: Skips, more: Skips): void {

@@ -51,3 +51,44 @@ export interface Sink {
   /** Counts of what the store's mapping left out, by fixed names; shown as a metric. */
   readonly counters: Readonly<Record<string, number>>;
 }
+
+/** What `take` says of a record besides the number of points that it made. */
+export const TAKEN = {
+  /** It is read, and leaves nothing in the store. */
+  nothing: 0,
+  /** Not taken: the decoded record must tell what is to be done. */
+  needsDecoder: -1,
+  /** Not taken: the schema is to be learnt first. */
+  unknownSchema: -2,
+} as const;
+
+/** Records of one partition on their way to the store, in the store's own form. */
+export interface ByteChunk {
+  /** A framed record as it lies in the bytes: how many points it made, or one of TAKEN. */
+  take(
+    bytes: Buffer,
+    start: number,
+    end: number,
+    place: { readonly offset: number; readonly timestamp: number },
+  ): number;
+  readonly isEmpty: boolean;
+  /** To be written before more is taken. */
+  readonly isFull: boolean;
+}
+
+/** A sink that takes most records from the bytes that Kafka holds, without an object for each; the others come to `write`. */
+export interface ByteSink extends Sink {
+  /** How many chunks it writes at once. */
+  readonly chunksAtOnce: number;
+  openChunk(topic: string, partition: number): ByteChunk;
+  /** From now on chunks take records of this schema, if the mapping can do that. */
+  learn(topic: string, from: SinkValue['from'], schema: WriterSchema): void;
+  /** As `write`. After a failure the chunk is as it was, for another attempt. */
+  writeChunk(chunk: ByteChunk, signal: AbortSignal): Promise<void>;
+  /** It was written, or nothing is in it: its memory may be used again. */
+  release(chunk: ByteChunk): void;
+}
+
+export function isByteSink(sink: Sink): sink is ByteSink {
+  return 'openChunk' in sink;
+}

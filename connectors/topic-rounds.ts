@@ -1,10 +1,10 @@
 import { messageOf } from '../common/errors.ts';
 import type { KafkaCluster } from '../common/kafka/client.ts';
-import { type ConsumeOptions, consume } from '../common/kafka/consumer.ts';
+import { type ConsumeBytesOptions, consumeBytes } from '../common/kafka/consume-bytes.ts';
 import { partitionCounts } from '../common/kafka/topics.ts';
 import { sleep } from '../common/lifecycle.ts';
 
-export interface TopicRoundsOptions extends ConsumeOptions {
+export interface TopicRoundsOptions extends ConsumeBytesOptions {
   readonly topicCheckMs: number;
   /** Which topics to take now, instead of those of `topics` that exist. Errors: retriable ones. */
   choose?(): Promise<readonly string[]>;
@@ -13,7 +13,7 @@ export interface TopicRoundsOptions extends ConsumeOptions {
 }
 
 /**
- * `consume` over those of the topics that exist; looked at again in intervals, so that a gateway may be enrolled later and a topic made
+ * `consumeBytes` over those of the topics that exist; looked at again in intervals, so that a gateway may be enrolled later and a topic made
  * anew. kafkajs fails as a whole when one topic of a subscription does not exist, hence the rounds: each consumes a fixed set.
  */
 export async function consumeAsTopicsAppear(o: TopicRoundsOptions): Promise<void> {
@@ -22,9 +22,9 @@ export async function consumeAsTopicsAppear(o: TopicRoundsOptions): Promise<void
     const round = new AbortController();
     const signal = AbortSignal.any([o.signal, round.signal]);
     const topics = present;
-    // A fault of `consume` itself ends the watch too, and is thrown by the last line.
+    // A fault of `consumeBytes` itself ends the watch too, and is thrown by the last line.
     const consuming =
-      topics.length === 0 ? Promise.resolve() : consume({ ...o, topics, signal }).finally(() => round.abort());
+      topics.length === 0 ? Promise.resolve() : consumeBytes({ ...o, topics, signal }).finally(() => round.abort());
     try {
       present = await nextTopics(o, topics, signal);
     } finally {

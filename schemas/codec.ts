@@ -13,8 +13,13 @@ export const FRAME_BYTES = 5;
 
 /** The schema id of a framed record; undefined when the bytes are no such frame. */
 export function schemaIdOf(bytes: Uint8Array): number | undefined {
-  if (bytes.length < FRAME_BYTES || bytes[0] !== MAGIC_BYTE) return undefined;
-  return ((bytes[1]! << 24) | (bytes[2]! << 16) | (bytes[3]! << 8) | bytes[4]!) >>> 0;
+  return schemaIdAt(bytes, 0, bytes.length);
+}
+
+/** As `schemaIdOf`, of a record that lies in the bytes from `start` up to `end`. */
+export function schemaIdAt(bytes: Uint8Array, start: number, end: number): number | undefined {
+  if (end - start < FRAME_BYTES || bytes[start] !== MAGIC_BYTE) return undefined;
+  return ((bytes[start + 1]! << 24) | (bytes[start + 2]! << 16) | (bytes[start + 3]! << 8) | bytes[start + 4]!) >>> 0;
 }
 
 /** Start size of the buffer that records are encoded in before they are copied out; it grows to the largest record seen. */

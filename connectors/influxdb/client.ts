@@ -2,6 +2,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { HttpError, InfluxDB, type QueryApi } from '@influxdata/influxdb-client';
 import { messageOf, PlatformError } from '../../common/errors.ts';
+import { postLines } from './post.ts';
 
 /** A token, or a user of InfluxDB with a password, for whom a session is opened. */
 export type InfluxCredentials = { readonly token: string } | { readonly username: string; readonly password: string };
@@ -14,25 +15,26 @@ export interface InfluxAddress {
   credentials(): Promise<InfluxCredentials>;
 }
 
-/** Loopback and a fast network gain nothing from it, but a body of this size crosses a WAN in a tenth of the bytes. */
-const GZIP_ABOVE_BYTES = 256 * 1024;
 /** Longest silence of InfluxDB before it counts as away. */
 const REQUEST_TIMEOUT_MS = 30_000;
 const REASON_CHARACTERS = 300;
 
 /**
- * Requests to one InfluxDB 2. It uses the transport of the client library, not its WriteApi: that one keeps failed lines in a buffer of its
- * own and retries them where nobody sees it. Errors: SINK_REFUSED for what the body holds, SINK_UNAVAILABLE (retriable) for all else.
+ * Requests to one InfluxDB 2. It does not use the WriteApi of the client library: that one keeps failed lines in a buffer of its own and
+ * retries them where nobody sees it. Errors: SINK_REFUSED for what the body holds, SINK_UNAVAILABLE (retriable) for all else.
  */
 export class InfluxClient {
   readonly #address: InfluxAddress;
+  readonly #url: URL;
   readonly #agent: HttpAgent;
   #influx: InfluxDB | undefined;
-  #cookie: string | undefined;
+  /** Who is signed in. */
+  #headers: Readonly<Record<string, string>> = {};
   #org = '';
 
   constructor(address: InfluxAddress) {
     this.#address = address;
+    this.#url = new URL(address.url);
     const Agent = address.url.startsWith('https:') ? HttpsAgent : HttpAgent;
     this.#agent = new Agent({ keepAlive: true, maxSockets: 4 });
   }
@@ -45,13 +47,11 @@ export class InfluxClient {
   async connect(signal: AbortSignal): Promise<void> {
     const credentials = await this.#address.credentials();
     const options = { url: this.#address.url, timeout: REQUEST_TIMEOUT_MS };
-    const transportOptions = { agent: this.#agent };
-    this.#cookie = undefined;
-    if ('token' in credentials) this.#influx = new InfluxDB({ ...options, token: credentials.token, transportOptions });
-    else {
-      this.#cookie = await signIn(this.#address.url, credentials, signal);
-      this.#influx = new InfluxDB({ ...options, transportOptions, headers: { cookie: this.#cookie } });
-    }
+    this.#headers =
+      'token' in credentials
+        ? { authorization: `Token ${credentials.token}` }
+        : { cookie: await signIn(this.#address.url, credentials, signal) };
+    this.#influx = new InfluxDB({ ...options, headers: this.#headers, transportOptions: { agent: this.#agent } });
     this.#org = this.#address.org ?? (await this.#onlyOrganisation(signal));
   }
 
@@ -64,24 +64,23 @@ export class InfluxClient {
     return this.#connected().getQueryApi(this.#org);
   }
 
-  /** A body of lines, with times in ns. */
-  async write(bucket: string, lines: string, signal: AbortSignal): Promise<void> {
+  /** Lines with times in ns; nobody may change them until it resolves. */
+  async write(bucket: string, lines: Buffer, signal: AbortSignal): Promise<void> {
+    this.#connected();
     const query = new URLSearchParams({ org: this.#org, bucket, precision: 'ns' });
-    await this.#request(`/api/v2/write?${query}`, lines, signal, { method: 'POST', type: 'text/plain; charset=utf-8' });
+    const target = { url: this.#url, agent: this.#agent, headers: this.#headers, timeoutMs: REQUEST_TIMEOUT_MS };
+    signal.throwIfAborted();
+    try {
+      await postLines(target, `/api/v2/write?${query}`, lines, signal);
+    } catch (cause) {
+      signal.throwIfAborted();
+      throw influxError(cause, this.#address.url);
+    }
   }
 
   /** One call of the API with JSON both ways. */
   async call<T>(method: 'GET' | 'POST' | 'PATCH', path: string, body: unknown, signal: AbortSignal): Promise<T> {
     const text = body === undefined ? '' : JSON.stringify(body);
-    return (await this.#request(path, text, signal, { method, type: 'application/json' })) as T;
-  }
-
-  async #request(
-    path: string,
-    body: string,
-    signal: AbortSignal,
-    { method, type }: { readonly method: 'GET' | 'POST' | 'PATCH'; readonly type: string },
-  ): Promise<unknown> {
     const { transport } = this.#connected();
     // The transport leaves a timed-out request open and its listener on the signal: a signal of its own ends both.
     const request = new AbortController();
@@ -89,12 +88,8 @@ export class InfluxClient {
     signal.addEventListener('abort', pass, { once: true });
     try {
       signal.throwIfAborted();
-      return await transport.request(path, body, {
-        method,
-        headers: { 'content-type': type, ...(this.#cookie !== undefined && { cookie: this.#cookie }) },
-        gzipThreshold: GZIP_ABOVE_BYTES,
-        signal: request.signal,
-      });
+      const headers = { ...this.#headers, 'content-type': 'application/json' };
+      return (await transport.request(path, text, { method, headers, signal: request.signal })) as T;
     } catch (cause) {
       signal.throwIfAborted();
       throw influxError(cause, this.#address.url);

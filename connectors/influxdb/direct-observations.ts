@@ -4,9 +4,8 @@ import type { SlotReader } from '../fields/slot-reader.ts';
 import { DirectLines } from './direct-lines.ts';
 import type { LineBuffer } from './line-buffer.ts';
 import { type LineTime, type RecordPlace, SlotTable } from './line-program.ts';
-import { RESOURCES } from './line-protocol.ts';
 import { withinUnit } from './line-text.ts';
-import { OBSERVE_STEP, RESOURCE, RESPONSE, SUB_MS } from './points.ts';
+import { OBSERVE_STEP, RESOURCE, RESOURCES, RESPONSE, SUB_MS } from './points.ts';
 
 const VALUE = ['rep', 'body', `${RESPONSE}AvroReadResponseBody`, 'content', `${RESOURCE}AvroResource`, 'value'];
 

@@ -1,9 +1,20 @@
+import type { AvroType } from '../../schemas/avro-types.ts';
 import type { Fields } from '../fields/field.ts';
 import { fieldsFor, type Transform } from '../fields/transforms.ts';
 import { compileStatement, type Mapping, type NamedField, nanosecondsIn, timeOf } from '../kcql/compile.ts';
 import { ANY_TOPIC, type Statement } from '../kcql/statement.ts';
-import type { SinkRecord } from '../sink.ts';
-import { fieldText, measurementText, type RecordLines, tagText, textOf, withinUnit } from './line-text.ts';
+import type { SinkRecord, SinkValue } from '../sink.ts';
+import { directKcql } from './direct-kcql.ts';
+import type { DirectLines } from './direct-lines.ts';
+import {
+  fieldText,
+  type LineMapping,
+  measurementText,
+  type RecordLines,
+  tagText,
+  textOf,
+  withinUnit,
+} from './line-text.ts';
 
 interface CompiledTag {
   /** `,name=` */
@@ -20,7 +31,7 @@ interface CompiledLine {
 }
 
 /** Makes lines by KCQL, from records of any schema. Statements are compiled once for each schema. */
-export class KcqlLines {
+export class KcqlLines implements LineMapping {
   readonly #byTopic: ReadonlyMap<string, readonly Statement[]>;
   readonly #transforms: readonly Transform[];
   readonly #compiled = new WeakMap<object, Map<string, readonly CompiledLine[]>>();
@@ -41,17 +52,29 @@ export class KcqlLines {
     return { lines, notFinite: tally.notFinite };
   }
 
+  direct(topic: string, from: SinkValue['from'], schema: unknown, writer: AvroType): DirectLines | undefined {
+    if (from !== 'any') return undefined;
+    return directKcql(
+      writer,
+      this.#compile(topic, schema).map(({ mapping }) => mapping),
+    );
+  }
+
   #linesFor(record: SinkRecord & { from: 'any' }): readonly CompiledLine[] {
     const byTopic = this.#compiled.get(record.schema) ?? new Map<string, readonly CompiledLine[]>();
     if (byTopic.size === 0) this.#compiled.set(record.schema, byTopic);
     let compiled = byTopic.get(record.topic);
     if (compiled === undefined) {
-      const fields = fieldsFor(record.schema.schema, this.#transforms);
-      const statements = this.#byTopic.get(record.topic) ?? this.#byTopic.get(ANY_TOPIC) ?? [];
-      compiled = statements.map((statement) => compile(statement, fields));
+      compiled = this.#compile(record.topic, record.schema.schema);
       byTopic.set(record.topic, compiled);
     }
     return compiled;
+  }
+
+  #compile(topic: string, schema: unknown): readonly CompiledLine[] {
+    const fields = fieldsFor(schema, this.#transforms);
+    const statements = this.#byTopic.get(topic) ?? this.#byTopic.get(ANY_TOPIC) ?? [];
+    return statements.map((statement) => compile(statement, fields));
   }
 }
 

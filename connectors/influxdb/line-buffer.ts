@@ -42,6 +42,11 @@ export class LineBuffer {
     return this.#length;
   }
 
+  /** Bytes of memory. */
+  get capacity(): number {
+    return this.#bytes.length;
+  }
+
   clear(): void {
     this.#length = 0;
     this.lines = 0;

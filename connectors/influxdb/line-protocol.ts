@@ -1,10 +1,8 @@
 import type { SinkRecord } from '../sink.ts';
-import { nanosecondsAt, quoted, type RecordLines, tag } from './line-text.ts';
-import { nanosecondsWithin, type PathValue, type PointValue, pathValuesOf } from './points.ts';
+import { directObservations } from './direct-observations.ts';
+import { type LineMapping, nanosecondsAt, quoted, type RecordLines, tag } from './line-text.ts';
+import { nanosecondsWithin, type PathValue, type PointValue, pathValuesOf, RESOURCES } from './points.ts';
 import { replyLine } from './reply-line.ts';
-
-/** The measurement of all values. */
-export const RESOURCES = 'resources';
 
 /**
  * The lines of one observation or reply: its values, and of a reply one about itself. Tags have few values each: ticket, observation id
@@ -32,6 +30,12 @@ export function linesOf(record: SinkRecord): RecordLines {
   if (record.from === 'replies') lines.push(replyLine(record.value, values, within));
   return { lines, notFinite };
 }
+
+/** Observations and replies as they are; most observations from their bytes. */
+export const RESOURCE_LINES: LineMapping = {
+  linesOf,
+  direct: (_topic, from, _schema, writer) => (from === 'observations' ? directObservations(writer) : undefined),
+};
 
 /** When the value of a read was taken, if the device said so. */
 function ownTimeOf(record: SinkRecord): number | undefined {

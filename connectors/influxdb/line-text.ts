@@ -1,6 +1,9 @@
 import { escape as escaped } from '@influxdata/influxdb-client';
+import type { AvroType } from '../../schemas/avro-types.ts';
 import type { Scalar } from '../fields/field.ts';
 import type { ScalarKind } from '../fields/shape.ts';
+import type { SinkRecord, SinkValue } from '../sink.ts';
+import type { DirectLines } from './direct-lines.ts';
 
 /** The library looks at each character; hardly any name has one of these. */
 const SPECIAL_IN_TAG = /[, =\n\r\t]/;
@@ -56,6 +59,16 @@ export interface RecordLines {
   readonly lines: readonly string[];
   /** Values left out because they are NaN or infinite. */
   readonly notFinite: number;
+}
+
+/** What records become. */
+export interface LineMapping {
+  linesOf(record: SinkRecord): RecordLines;
+  /**
+   * The same from the bytes, for records of one schema in one topic; undefined where only decoded ones can tell.
+   * @param schema of the writer, as JSON  @param writer the same, compiled
+   */
+  direct?(topic: string, from: SinkValue['from'], schema: unknown, writer: AvroType): DirectLines | undefined;
 }
 
 /** Records of one partition, and partitions, that one millisecond keeps apart: 62,500 × 16 = 1,000,000 ns. */

@@ -25,6 +25,9 @@ export interface PathValue {
   readonly timestampMs?: number;
 }
 
+/** The measurement of all values. */
+export const RESOURCES = 'resources';
+
 export const RESOURCE = 'io.zeelos.leshan.avro.resource.';
 export const RESPONSE = 'io.zeelos.leshan.avro.response.';
 

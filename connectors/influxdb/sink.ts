@@ -1,10 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { hasCode } from '../../common/errors.ts';
-import type { Sink, SinkRecord, Skips } from '../sink.ts';
+import type { WriterSchema } from '../../common/records.ts';
+import { compileSchema } from '../../schemas/avro-types.ts';
+import type { ByteSink, SinkRecord, SinkValue, Skips } from '../sink.ts';
 import { ensureBucket } from './bucket.ts';
 import { type InfluxAddress, InfluxClient, isUnauthorised } from './client.ts';
-import { linesOf } from './line-protocol.ts';
-import type { RecordLines } from './line-text.ts';
+import type { DirectLines } from './direct-lines.ts';
+import { LineBuffer } from './line-buffer.ts';
+import { LINES_PER_REQUEST, LineChunk, REQUEST_BYTES } from './line-chunk.ts';
+import { RESOURCE_LINES } from './line-protocol.ts';
+import type { LineMapping, RecordLines } from './line-text.ts';
 
 export interface InfluxdbTarget extends InfluxAddress {
   readonly bucket: string;
@@ -14,23 +19,29 @@ export interface InfluxdbTarget extends InfluxAddress {
   readonly retentionSeconds?: number | undefined;
 }
 
-/** One request: InfluxDB parses a body as a whole, and takes up to 50 MB. */
-const LINES_PER_REQUEST = 5_000;
 /** While InfluxDB works on one request the lines of the next are made and sent. */
 const POSTS_AT_ONCE = 2;
-const REQUEST_CHARACTERS = 4 * 2 ** 20;
+/** Schemas of one topic that are remembered; beyond it the oldest is learnt again. */
+const SCHEMAS_LIMIT = 1_000;
+/** Buffers that wait to be used again. */
+const FREE_BUFFERS_LIMIT = POSTS_AT_ONCE + 1;
+/** A buffer that grew beyond this was for records that are not of the usual kind. */
+const KEPT_BUFFER_BYTES = 2 * REQUEST_BYTES;
 
 /** Records as points: observations and replies in the measurement `resources`, or what the given mapping makes of any record. */
-export class InfluxdbSink implements Sink {
+export class InfluxdbSink implements ByteSink {
+  readonly chunksAtOnce = POSTS_AT_ONCE;
   readonly #target: InfluxdbTarget;
   readonly #client: InfluxClient;
-  readonly #linesOf: (record: SinkRecord) => RecordLines;
+  readonly #mapping: LineMapping;
+  readonly #direct = new Map<string, Map<number, DirectLines | undefined>>();
+  readonly #free: LineBuffer[] = [];
   readonly counters = { points_written: 0, points_not_finite: 0 };
 
-  constructor(target: InfluxdbTarget, mapping: (record: SinkRecord) => RecordLines = linesOf) {
+  constructor(target: InfluxdbTarget, mapping: LineMapping = RESOURCE_LINES) {
     this.#target = target;
     this.#client = new InfluxClient(target);
-    this.#linesOf = mapping;
+    this.#mapping = mapping;
   }
 
   async connect(signal: AbortSignal): Promise<void> {
@@ -38,7 +49,29 @@ export class InfluxdbSink implements Sink {
     await this.#client.connect(signal);
     await ensureBucket(this.#client, { bucket, create, retentionSeconds }, signal);
     // An empty write is answered 204 only when token, organisation and bucket are right, and a write-only token may do it.
-    await this.#post('', signal);
+    await this.#post(Buffer.alloc(0), signal);
+  }
+
+  openChunk(topic: string, partition: number): LineChunk {
+    const lines = this.#free.pop() ?? new LineBuffer();
+    lines.clear();
+    return new LineChunk(lines, this.#schemasOf(topic), partition);
+  }
+
+  learn(topic: string, from: SinkValue['from'], schema: WriterSchema): void {
+    const schemas = this.#schemasOf(topic);
+    if (schemas.has(schema.id)) return;
+    if (schemas.size >= SCHEMAS_LIMIT) schemas.delete(schemas.keys().next().value!);
+    schemas.set(schema.id, this.#mapping.direct?.(topic, from, schema.schema, compileSchema(schema.schema)));
+  }
+
+  async writeChunk({ lines }: LineChunk, signal: AbortSignal): Promise<void> {
+    await this.#post(lines.content, signal);
+    this.counters.points_written += lines.lines;
+  }
+
+  release({ lines }: LineChunk): void {
+    if (this.#free.length < FREE_BUFFERS_LIMIT && lines.capacity <= KEPT_BUFFER_BYTES) this.#free.push(lines);
   }
 
   async write(batch: readonly SinkRecord[], signal: AbortSignal): Promise<Skips> {
@@ -46,7 +79,7 @@ export class InfluxdbSink implements Sink {
     const posts: Promise<void>[] = [];
     for (const body of this.#bodiesOf(batch, tally)) {
       await posts.at(-POSTS_AT_ONCE)?.catch(() => undefined);
-      const post = this.#post(body, signal);
+      const post = this.#post(Buffer.from(body), signal);
       // Told below; until then a failure is not unheard.
       post.catch(() => undefined);
       posts.push(post);
@@ -68,13 +101,21 @@ export class InfluxdbSink implements Sink {
     this.#client.close();
   }
 
+  #schemasOf(topic: string): Map<number, DirectLines | undefined> {
+    const known = this.#direct.get(topic);
+    if (known !== undefined) return known;
+    const schemas = new Map<number, DirectLines | undefined>();
+    this.#direct.set(topic, schemas);
+    return schemas;
+  }
+
   /** Of a record with a line that InfluxDB refuses the others are stored: the runner sets it aside as a whole. */
   async #storeGoodLines(record: SinkRecord, signal: AbortSignal): Promise<void> {
-    const { lines } = this.#linesOf(record);
+    const { lines } = this.#mapping.linesOf(record);
     if (lines.length < 2) return;
     for (const line of lines) {
       try {
-        await this.#post(line, signal);
+        await this.#post(Buffer.from(line), signal);
         this.counters.points_written++;
       } catch (error) {
         if (!hasCode(error, 'SINK_REFUSED')) throw error;
@@ -83,7 +124,7 @@ export class InfluxdbSink implements Sink {
   }
 
   /** A session that has run out is opened anew, once. */
-  async #post(lines: string, signal: AbortSignal): Promise<void> {
+  async #post(lines: Buffer, signal: AbortSignal): Promise<void> {
     try {
       await this.#client.write(this.#target.bucket, lines, signal);
     } catch (error) {
@@ -98,10 +139,10 @@ export class InfluxdbSink implements Sink {
     let lines: string[] = [];
     let characters = 0;
     for (const record of batch) {
-      const made = this.#linesOf(record);
+      const made = this.#mapping.linesOf(record);
       tally.add(made);
       for (const line of made.lines) {
-        if (lines.length >= LINES_PER_REQUEST || characters + line.length > REQUEST_CHARACTERS) {
+        if (lines.length >= LINES_PER_REQUEST || characters + line.length > REQUEST_BYTES) {
           yield lines.join('\n');
           lines = [];
           characters = 0;

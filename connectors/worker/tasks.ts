@@ -1,7 +1,6 @@
 import type { Registry } from 'prom-client';
 import { isRetriable, PlatformError } from '../../common/errors.ts';
 import type { KafkaCluster } from '../../common/kafka/client.ts';
-import type { ConsumedBatch } from '../../common/kafka/consumer.ts';
 import { topicNames } from '../../common/kafka/topics.ts';
 import { backoffMs, Closers, sleep } from '../../common/lifecycle.ts';
 import type { Log } from '../../common/log.ts';
@@ -106,20 +105,17 @@ async function runSink(checked: CheckedSink, o: TaskOptions, context: TaskContex
       onWaiting: (reason) => o.onWaiting(reason),
     });
     await runner.connect(signal);
-    const onBatch = async (batch: ConsumedBatch) => {
-      o.onTopic(batch.topic);
-      try {
-        await metrics.inHand(() => runner.handle(batch));
-      } catch (error) {
-        if (isTheEnd(error)) failed.abort(error);
-        throw error;
-      }
-    };
     await consumeAsTopicsAppear({
       kafka,
       log,
       signal,
-      onBatch,
+      onBatch: (batch) => {
+        o.onTopic(batch.topic);
+        return runner.handle(batch);
+      },
+      onFailed: (error) => {
+        if (isTheEnd(error)) failed.abort(error);
+      },
       groupId: groupOf(o.connector),
       topics: values.topics,
       topicCheckMs: values.topicCheckMs,
@@ -186,8 +182,7 @@ function sinkOf(checked: CheckedSink, config: RawConfig, { references, models }:
     credentials: () => influxCredentials(config, references),
   };
   if (checked.statements.length === 0) return new InfluxdbSink(target);
-  const lines = new KcqlLines(checked.statements, checked.transforms);
-  return new InfluxdbSink(target, (record) => lines.linesOf(record));
+  return new InfluxdbSink(target, new KcqlLines(checked.statements, checked.transforms));
 }
 
 export async function influxCredentials(config: RawConfig, references: References): Promise<InfluxCredentials> {

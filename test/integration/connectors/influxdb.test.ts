@@ -47,10 +47,7 @@ sinkContract('influxdb by KCQL', async () => {
   );
   let made = 0;
   return {
-    newSink: () => {
-      const lines = new KcqlLines(statements, []);
-      return new InfluxdbSink(targetOf(stack), (record) => lines.linesOf(record));
-    },
+    newSink: () => new InfluxdbSink(targetOf(stack), new KcqlLines(statements, [])),
     records: (count) =>
       Array.from({ length: count }, (): SinkRecord => {
         // All of one endpoint and of few milliseconds: only their places in the topic keep them apart.
@@ -96,14 +93,15 @@ describe('buckets and users of InfluxDB', () => {
   it('stores the good lines of a record whose other line is refused', async () => {
     const stack = await useStack('influxdb');
     const bucket = new Bucket(stack, `lines${process.pid}`);
-    const sink = new InfluxdbSink(targetOf(stack), ({ offset }) => ({
+    const linesOf = ({ offset }: SinkRecord) => ({
       notFinite: 0,
       lines: [
         `resources,serverId=lines${process.pid},path=a code="x" ${START_MS}00000${offset}`,
         `resources,serverId=lines${process.pid},path=b code=no-value ${START_MS}00000${offset}`,
         `resources,serverId=lines${process.pid},path=c code="x" ${START_MS}00000${offset}`,
       ],
-    }));
+    });
+    const sink = new InfluxdbSink(targetOf(stack), { linesOf });
     const signal = AbortSignal.timeout(20_000);
     await sink.connect(signal);
     const record = { from: 'any' as const, value: {}, schema: { id: 1, schema: {} }, topic: 't', partition: 0 };

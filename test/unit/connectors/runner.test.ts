@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { Registry } from 'prom-client';
 import { hasCode, PlatformError } from '../../../common/errors.ts';
-import type { ConsumedBatch, ConsumedRecord } from '../../../common/kafka/consumer.ts';
+import type { FetchedBatch } from '../../../common/kafka/consume-bytes.ts';
+import { encodeBatch, encodeRecords } from '../../../common/kafka/record-batch.ts';
 import { createLog } from '../../../common/log.ts';
 import { ConnectorMetrics } from '../../../connectors/connector-metrics.ts';
 import { type PoisonRecord, ValueDecoder } from '../../../connectors/decode.ts';
@@ -43,10 +44,6 @@ class MemorySink implements Sink {
   async close(): Promise<void> {}
 }
 
-function record(offset: number, value: Buffer | null, key: Buffer | null = null): ConsumedRecord {
-  return { key, value, timestamp: '0', offset: String(offset), attributes: 0, headers: {}, headerList: [] };
-}
-
 function observation(ep: string): Buffer {
   return encoder.encode({
     ticket: 't',
@@ -60,17 +57,24 @@ function observation(ep: string): Buffer {
   });
 }
 
-function batchOf(values: readonly (Buffer | null)[], change: Partial<ConsumedBatch> = {}): ConsumedBatch {
-  return {
-    topic: TOPIC,
-    partition: 0,
-    records: values.map((value, offset) => record(offset, value)),
-    highWatermark: BigInt(values.length),
-    heartbeat: async () => undefined,
-    commit: async () => undefined,
-    signal: new AbortController().signal,
-    ...change,
-  };
+function batchOf(values: readonly (Buffer | null)[], signal = new AbortController().signal): FetchedBatch {
+  const records = values.map((value, offsetDelta) => ({ offsetDelta, timestampDelta: 0, key: null, value }));
+  const bytes = encodeBatch(
+    {
+      attributes: 0,
+      lastOffsetDelta: values.length - 1,
+      ...{ firstTimestamp: 0n, maxTimestamp: 0n, producerId: -1n, producerEpoch: 0, firstSequence: 0 },
+      recordCount: values.length,
+    },
+    encodeRecords(records),
+  );
+  const next = values.length;
+  return { topic: TOPIC, partition: 0, bytes, aborted: [], from: 0, next, highWatermark: next, signal };
+}
+
+/** Until all of it has its outcome. */
+async function handleAll(runner: Runner, batch: FetchedBatch): Promise<void> {
+  await (await runner.handle(batch)).done;
 }
 
 function setUp(batchRecords = 100) {
@@ -99,7 +103,7 @@ function setUp(batchRecords = 100) {
 describe('connector runner', () => {
   it('hands records over in order, in chunks, and counts them', async () => {
     const { sink, runner, counted } = setUp(2);
-    await runner.handle(batchOf(['a', 'b', 'c', 'd', 'e'].map(observation)));
+    await handleAll(runner, batchOf(['a', 'b', 'c', 'd', 'e'].map(observation)));
     assert.deepEqual(sink.stored, ['a', 'b', 'c', 'd', 'e']);
     assert.equal(sink.writes, 3);
     assert.equal(sink.connects, 1);
@@ -117,7 +121,7 @@ describe('connector runner', () => {
       cut.subarray(0, cut.length - 3),
       Buffer.from([0, 0, 0, 0, 8, 1]),
     ];
-    await runner.handle(batchOf([...values, Buffer.alloc(0), observation('b')]));
+    await handleAll(runner, batchOf([...values, Buffer.alloc(0), observation('b')]));
     assert.deepEqual(sink.stored, ['a', 'b']);
     assert.deepEqual(
       buried.map(({ code, source }) => [code, source.offset]),
@@ -138,7 +142,7 @@ describe('connector runner', () => {
     const { sink, runner, buried } = setUp(1_000);
     const names = Array.from({ length: 1_000 }, (_, index) => `n${index}`);
     sink.refuses = (name) => name === 'n0' || name === 'n500' || name === 'n501' || name === 'n999';
-    await runner.handle(batchOf(names.map(observation)));
+    await handleAll(runner, batchOf(names.map(observation)));
     assert.deepEqual(
       buried.map(({ source, code }) => [source.offset, code]),
       [
@@ -157,10 +161,10 @@ describe('connector runner', () => {
 
   it('waits for a store that is away, connects anew, and buries nothing', async () => {
     const { sink, runner, buried, waiting, counted } = setUp();
-    await runner.handle(batchOf([observation('a')]));
+    await handleAll(runner, batchOf([observation('a')]));
     sink.failures = [new PlatformError('SINK_UNAVAILABLE', 'away'), new PlatformError('SINK_UNAVAILABLE', 'away')];
     sink.connectFailures = [new PlatformError('SINK_UNAVAILABLE', 'still away'), new Error('a fault while preparing')];
-    await runner.handle(batchOf([observation('b')]));
+    await handleAll(runner, batchOf([observation('b')]));
     assert.deepEqual(sink.stored, ['a', 'b']);
     assert.deepEqual(buried, []);
     assert.equal(sink.connects, 5);
@@ -169,23 +173,12 @@ describe('connector runner', () => {
     assert.equal(waiting.length, 5);
   });
 
-  it('gives the batch up when the group rebalances, with the reason of the heartbeat', async () => {
-    const { sink, runner, counted } = setUp();
-    sink.failures = Array.from({ length: 50 }, () => new PlatformError('SINK_UNAVAILABLE', 'away'));
-    const rebalance = new Error('rebalance');
-    const heartbeat = async () => {
-      throw rebalance;
-    };
-    await assert.rejects(runner.handle(batchOf([observation('a')], { heartbeat })), (error) => error === rebalance);
-    assert.equal(await counted('records_in_total'), 0);
-  });
-
   it('stops waiting when the service stops', async () => {
     const { sink, runner } = setUp();
     sink.failures = Array.from({ length: 50 }, () => new PlatformError('SINK_UNAVAILABLE', 'away'));
     const stopping = new AbortController();
     setTimeout(() => stopping.abort(new PlatformError('SHUTTING_DOWN', 'bye')), 50);
-    const handling = runner.handle(batchOf([observation('a')], { signal: stopping.signal }));
+    const handling = handleAll(runner, batchOf([observation('a')], stopping.signal));
     await assert.rejects(handling, (error) => hasCode(error, 'SHUTTING_DOWN'));
   });
 
@@ -205,7 +198,7 @@ describe('connector runner', () => {
       batchRecords: 10,
       onWaiting: () => undefined,
     });
-    await runner.handle(batchOf([Buffer.from('x')]));
+    await handleAll(runner, batchOf([Buffer.from('x')]));
     assert.equal(attempts, 3);
   });
 });
