@@ -30,8 +30,15 @@ export class ObservationView {
     return this.bytes.toString('utf8', this.pathStart, this.pathEnd);
   }
 
-  copy(): Buffer {
-    return Buffer.from(this.bytes.subarray(this.start, this.end));
+  /**
+   * The framed record in memory of its own: a slice of Node's pool would keep all of its 8 KiB.
+   * @param into what an earlier copy gave and nobody needs any more; written over when the length is the same
+   */
+  copy(into?: Buffer): Buffer {
+    const length = this.end - this.start;
+    const copy = into?.length === length ? into : Buffer.allocUnsafeSlow(length);
+    this.bytes.copy(copy, 0, this.start, this.end);
+    return copy;
   }
 
   #at = 0;

@@ -38,7 +38,7 @@ export function maximum(o: MaximumOptions): Aggregate<Maximum> {
       if (value < state.value || (value === state.value && timestamp < state.timestamp)) return false;
       state.value = value;
       state.timestamp = timestamp;
-      state.record = observation.copy();
+      state.record = observation.copy(state.record);
       return true;
     },
     encode({ value, timestamp, record }) {

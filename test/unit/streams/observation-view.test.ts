@@ -105,6 +105,17 @@ describe('streams/observation-view', () => {
     );
   });
 
+  it('copies into memory of its own, and over an earlier copy of the same length', async () => {
+    const view = await viewed(number('a', 1, T));
+    const first = view.copy();
+    assert.equal(first.buffer.byteLength, first.length);
+    assert.equal((await viewed(number('b', 2, T))).copy(first), first);
+    assert.deepEqual(first, encoder(OBSERVE).encode(number('b', 2, T)));
+    const longer = (await viewed(number('longer', 2, T))).copy(first);
+    assert.notEqual(longer, first);
+    assert.deepEqual(longer, encoder(OBSERVE).encode(number('longer', 2, T)));
+  });
+
   it('keeps a copy that decodes to the whole record', async () => {
     const observation = number('e', 3, T);
     const frame = (await viewed(observation)).copy();
