@@ -47,6 +47,8 @@ export interface ConsumeBytesOptions {
   readonly sessionTimeoutMs?: number;
   /** The consumer has joined its group and has its partitions. */
   onJoined?(): void;
+  /** The membership has ended; the group is joined again by itself. */
+  onLeft?(reason: string): void;
   /** Offsets were committed. */
   onCommitted?(): void;
   /** Why a batch was not done, other than that it was given up. */
@@ -72,7 +74,11 @@ const JOIN_AGAIN = new Set([
  * effect is durable. At least once; a member of this kind shares a group with those of `consume`.
  */
 export async function consumeBytes(o: ConsumeBytesOptions): Promise<void> {
-  await keepJoined(o, () => new Membership(o).run());
+  await keepJoined(o, async () => {
+    const reason = await new Membership(o).run();
+    if (!o.signal.aborted) o.onLeft?.(reason);
+    return reason;
+  });
 }
 
 /** One consumer, from its joining to the first thing that it cannot mend by itself. */

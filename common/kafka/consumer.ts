@@ -50,8 +50,6 @@ export interface ConsumeOptions {
   onJoined?(): void;
   /** Markers of transactions were passed, for which there is no batch: the next record stands at `next` or behind it. */
   onMarkers?(topic: string, partition: number, next: bigint): void;
-  /** The offset of a batch was committed. */
-  onCommitted?(): void;
   /** The effect is durable but its offset is not committed: the batch may come again. */
   onCommitFailed?(error: unknown): void;
 }
@@ -144,7 +142,6 @@ async function handleBatch(
     o.onCommitFailed?.(error);
     throw error;
   }
-  o.onCommitted?.();
   payload.resolveOffset(last.toString());
   if (outcome !== undefined) {
     const resume = payload.pause();

@@ -24,6 +24,7 @@ import { Runner, TaskFailure } from '../runner.ts';
 import type { Sink } from '../sink.ts';
 import { consumeAsTopicsAppear } from '../topic-rounds.ts';
 import { groupOf } from './connector-offsets.ts';
+import { WaitingReasons } from './waiting-reasons.ts';
 
 /** What tasks need of their worker. */
 export interface TaskContext {
@@ -81,6 +82,7 @@ async function runSink(checked: CheckedSink, o: TaskOptions, context: TaskContex
   const { values } = checked;
   const closers = new Closers(log);
   const failed = new AbortController();
+  const waiting = new WaitingReasons(o.onWaiting);
   const signal = AbortSignal.any([o.signal, failed.signal]);
   try {
     const sink = sinkOf(checked, o.config, context);
@@ -102,7 +104,7 @@ async function runSink(checked: CheckedSink, o: TaskOptions, context: TaskContex
         maxRetries: values.maxRetries,
         retryIntervalMs: values.retryIntervalMs,
       },
-      onWaiting: (reason) => o.onWaiting(reason),
+      onWaiting: (reason) => waiting.set('store', reason),
     });
     await runner.connect(signal);
     await consumeAsTopicsAppear({
@@ -122,9 +124,13 @@ async function runSink(checked: CheckedSink, o: TaskOptions, context: TaskContex
       batchBytes: values.batchBytes,
       ...(values.batchAgeMs === 0 ? {} : { gather: { bytes: values.batchBytes, ms: values.batchAgeMs } }),
       ...chooseOf(checked, context),
-      onJoined: () => metrics.joined(),
+      onJoined: () => {
+        metrics.joined();
+        waiting.set('group', undefined);
+      },
+      onLeft: (reason) => waiting.set('group', `joining its group again: ${reason}`),
       onCommitted: () => metrics.committed(),
-      onTopics: (present) => o.onWaiting(present.length > 0 ? undefined : missingText(values)),
+      onTopics: (present) => waiting.set('topics', present.length > 0 ? undefined : missingText(values)),
     });
   } catch (error) {
     if (!signal.aborted) throw error;
