@@ -1,6 +1,5 @@
 import { MODBUS_SETTINGS } from '../adapters/modbus/settings.ts';
 import { MODBUS_SIMULATOR_SETTINGS, SIMULATOR_SETTINGS } from '../adapters/simulator/settings.ts';
-import { INFLUXDB_SETTINGS, ORIENTDB_SETTINGS } from '../connectors/settings.ts';
 import { CONNECT_SETTINGS } from '../connectors/worker/settings.ts';
 import { LWM2M_SERVER_SETTINGS } from '../lwm2m-server/settings.ts';
 import { REPLICATOR_SETTINGS } from '../replicator/settings.ts';
@@ -47,23 +46,6 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     'copies topics between the Kafka of a gateway and that of the cloud, both ways',
     REPLICATOR_SETTINGS,
     async () => (await import('../replicator/main.ts')).main,
-  ),
-  'connector-influxdb': service(
-    'writes values and replies of gateways to InfluxDB',
-    INFLUXDB_SETTINGS,
-    async () => (await import('../connectors/main.ts')).influxdbMain,
-  ),
-  'connector-orientdb': service(
-    'keeps the graph of servers, devices and objects in OrientDB',
-    ORIENTDB_SETTINGS,
-    async () => {
-      const { orientdbMain } = await import('../connectors/main.ts');
-      const { graphModels } = await import('./graph-models.ts');
-      return async (settings, context) => {
-        const models = await graphModels(settings.modelsDir, context.log);
-        await orientdbMain(settings, { ...context, models });
-      };
-    },
   ),
   stream: command({
     about: 'runs one analysis over the observations of a gateway: counts, maxper30sec, downsample, alarms or singles',

@@ -12,7 +12,7 @@ export interface ChunkOutcome {
 
 /**
  * in = written + skipped + dead-lettered, at every moment: a chunk is counted as a whole, once all of it has its outcome. A chunk that
- * comes again after a crash or a rebalance is counted again, on both sides. Topics are bounded by the setting gatewayIds.
+ * comes again after a crash or a rebalance is counted again, on both sides. A connector has at most 2,000 topics.
  */
 export class ConnectorMetrics {
   readonly #meters: Meters;
@@ -20,8 +20,8 @@ export class ConnectorMetrics {
   readonly #progress: TaskProgress;
   readonly #retire: () => void;
 
-  /** Several connectors of a process share one registry. @param connector its name; empty for one that has a process of its own */
-  constructor(registry: Registry, sink: Pick<Sink, 'counters'>, connector = '') {
+  /** Several connectors of a process share one registry. @param connector its name */
+  constructor(registry: Registry, sink: Pick<Sink, 'counters'>, connector: string) {
     this.#meters = Meters.of(registry);
     this.#connector = connector;
     this.#progress = Progress.of(registry).begin(connector);
@@ -49,7 +49,7 @@ export class ConnectorMetrics {
   }
 
   wrote(seconds: number): void {
-    this.#meters.writeSeconds.observe(seconds);
+    this.#meters.writeSeconds.observe({ connector: this.#connector }, seconds);
   }
 
   lag(topic: string, partition: number, records: bigint): void {
@@ -96,7 +96,7 @@ class Meters {
   readonly deadLettered: Counter<'connector' | 'topic' | 'code'>;
   readonly retries: Counter<'connector' | 'code'>;
   readonly lag: Gauge<'connector' | 'topic' | 'partition'>;
-  readonly writeSeconds: Histogram;
+  readonly writeSeconds: Histogram<'connector'>;
   readonly storeEvents: StoreEvents;
 
   private constructor(registry: Registry) {
@@ -129,6 +129,7 @@ class Meters {
     this.writeSeconds = new Histogram({
       name: `${PREFIX}write_seconds`,
       help: 'duration of one successful write to the store, in seconds',
+      labelNames: ['connector'] as const,
       buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
       registers: [registry],
     });
@@ -146,7 +147,8 @@ class Meters {
   }
 
   forget(connector: string): void {
-    for (const metric of [this.taken, this.stored, this.skipped, this.deadLettered, this.retries, this.lag])
+    const { taken, stored, skipped, deadLettered, retries, lag, writeSeconds } = this;
+    for (const metric of [taken, stored, skipped, deadLettered, retries, lag, writeSeconds])
       removeOf(metric, connector);
     this.storeEvents.forget(connector);
   }

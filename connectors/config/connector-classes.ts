@@ -43,6 +43,9 @@ export type CheckedConfig =
     }
   | { readonly kind: 'influxSource'; readonly values: InfluxSourceConfig };
 
+/** What a sink makes of its records. */
+export type Mapping = Pick<Extract<CheckedConfig, { kind: 'influxSink' | 'orientSink' }>, 'statements' | 'transforms'>;
+
 export interface ConnectorClass {
   readonly kind: CheckedConfig['kind'];
   readonly type: 'sink' | 'source';
@@ -96,6 +99,8 @@ export interface Checked {
   readonly faults: ConfigFaults;
   /** Present when there is no fault and no reference to a file is left in it. */
   readonly checked: CheckedConfig | undefined;
+  /** Of a sink without faults, also when other settings of it refer to files. */
+  readonly mapping: Mapping | undefined;
 }
 
 /** Checks a configuration by itself, all faults together. References to files are not followed: what holds one counts as right. */
@@ -112,7 +117,7 @@ export function checkConfig(config: RawConfig): Checked {
         'connector.class',
         `Failed to find any class that is called ${config['connector.class']}; there are ${names}`,
       );
-    return { className: undefined, table: CONNECTOR_CONFIG, faults, checked: undefined };
+    return { className: undefined, table: CONNECTOR_CONFIG, faults, checked: undefined, mapping: undefined };
   }
   const { table, kind } = found.row;
   const parsed = parseTable(table, config);
@@ -131,7 +136,12 @@ export function checkConfig(config: RawConfig): Checked {
     faults.size > 0 && open.size === 0
       ? undefined
       : checkedConfig(kind, parsed.values, config, transforms.transforms, add);
-  return { className: found.className, table, faults, checked: faults.size > 0 || open.size > 0 ? undefined : checked };
+  const sound = faults.size > 0 ? undefined : checked;
+  return {
+    ...{ className: found.className, table, faults },
+    checked: open.size > 0 ? undefined : sound,
+    mapping: sound === undefined || sound.kind === 'influxSource' ? undefined : sound,
+  };
 }
 
 type AddFault = (name: string, text: string) => void;
@@ -208,15 +218,16 @@ function statementsOf(
 
 /** Fields that the statements name and the topic's newest schema lacks. @param schemaOf undefined when the registry does not know the topic */
 export async function checkFields(
-  checked: CheckedConfig | undefined,
+  mapping: Mapping | undefined,
   schemaOf: (topic: string) => Promise<unknown | undefined>,
 ): Promise<readonly string[]> {
-  if (checked === undefined || checked.kind === 'influxSource') return [];
+  if (mapping === undefined) return [];
+  const { statements, transforms } = mapping;
   const faults: string[] = [];
-  for (const statement of checked.statements) {
+  for (const statement of statements) {
     if (statement.topic === ANY_TOPIC) continue;
     const schema = await schemaOf(statement.topic);
-    if (schema !== undefined) faults.push(...faultsOf(statement, fieldsFor(schema, checked.transforms)));
+    if (schema !== undefined) faults.push(...faultsOf(statement, fieldsFor(schema, transforms)));
   }
   return faults;
 }

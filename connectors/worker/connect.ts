@@ -1,17 +1,13 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { messageOf, PlatformError } from '../../common/errors.ts';
 import { openHealth } from '../../common/health.ts';
 import { Access } from '../../common/http/access.ts';
 import { HttpPort } from '../../common/http/http-port.ts';
 import { connectKafka } from '../../common/kafka/client.ts';
 import { clusterIdOf } from '../../common/kafka/topics.ts';
 import { Closers, type ServiceContext, untilAborted } from '../../common/lifecycle.ts';
-import { checkConfig } from '../config/connector-classes.ts';
-import { type NamedConfig, readConnectorFile } from '../config/connector-file.ts';
 import { References } from '../config/references.ts';
 import type { GraphObjectModel } from '../orientdb/model-vertices.ts';
+import { ConnectorFiles } from './connector-files.ts';
 import { ConnectorOffsets } from './connector-offsets.ts';
 import { errorAnswer } from './rest/rest-error.ts';
 import type { ConnectSettings } from './settings.ts';
@@ -35,7 +31,7 @@ export async function connectMain(
   const { groupId, registryUrl } = settings;
   for (const flag of HEAP_FLAGS) setFlagsFromString(flag);
   const access = new Access({ address: settings.restAddress, tokenFile: settings.restTokenFile });
-  const given = await connectorsIn(settings.connectorsFolder);
+  const files = await ConnectorFiles.read(settings.connectorsFolder);
   const closers = new Closers(log);
   try {
     const health = await openHealth({ service: 'connect', address: settings.healthAddress, port: settings.healthPort });
@@ -73,45 +69,16 @@ export async function connectMain(
     log.info({ healthPort: health.port, restPort: rest.port, groupId, workerId }, 'connect starts');
     await worker.start();
     if (!signal.aborted) {
-      await takeGiven(worker, given);
+      const onRefused = (reason: string | undefined) =>
+        reason === undefined ? health.setReady('files') : health.setNotReady('files', reason);
+      const taking = files.takingBy(worker, { registryUrl, signal, log, onRefused });
+      await taking.round();
       health.setReady('worker');
+      await taking.rest();
     }
     await untilAborted(signal);
   } finally {
     await closers.closeAll();
     log.info('connect stopped');
   }
-}
-
-async function connectorsIn(folder: string | undefined): Promise<readonly NamedConfig[]> {
-  if (folder === undefined) return [];
-  let names: readonly string[];
-  try {
-    names = (await readdir(folder)).filter((name) => /\.(json|properties)$/.test(name)).sort();
-  } catch (cause) {
-    throw new PlatformError('CONFIG_INVALID', `--connectors-folder ${folder} cannot be read: ${messageOf(cause)}`, {
-      cause,
-    });
-  }
-  return await Promise.all(
-    names.map(async (name) => {
-      const found = readConnectorFile(name, await readFile(join(folder, name), 'utf8'));
-      const faults = [...checkConfig(found.config).faults.values()].flat();
-      if (faults.length > 0) throw new PlatformError('CONFIG_INVALID', `${name}: ${faults.join('; ')}`);
-      return found;
-    }),
-  );
-}
-
-/** What stands in the files holds over what was configured before. */
-async function takeGiven(worker: Worker, given: readonly NamedConfig[]): Promise<void> {
-  for (const { name, config } of given) {
-    const known = worker.configs.get(name)?.config;
-    if (known === undefined || !isSame(known, { ...config, name })) await worker.put(name, config);
-  }
-}
-
-function isSame(one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean {
-  const names = Object.keys(one);
-  return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]);
 }

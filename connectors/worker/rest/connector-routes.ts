@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { connectorOf, textsOf } from '../../config/connector-file.ts';
 import type { RawConfig } from '../../config/definition.ts';
 import { CONNECTORS_LIMIT, TARGET_STATES } from '../connector-configs.ts';
+import { checkWithRegistry } from '../registry-check.ts';
 import { shown, unhidden } from '../secrets.ts';
 import type { Worker } from '../worker.ts';
 import { entryOf, infoOf, statusOf, tableOf } from './answers.ts';
@@ -17,7 +18,7 @@ import {
   nameParams,
   topicsSchema,
 } from './schemas.ts';
-import { checkWithRegistry, refusalText } from './validation.ts';
+import { refusalText } from './validation.ts';
 
 const tag = 'connectors';
 const expand = z.union([z.string(), z.array(z.string())]).optional();

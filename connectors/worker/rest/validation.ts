@@ -1,6 +1,4 @@
-import { hasCode } from '../../../common/errors.ts';
-import { newestSchema } from '../../../common/schema-registry.ts';
-import { type Checked, CONNECTOR_CLASSES, checkConfig, checkFields } from '../../config/connector-classes.ts';
+import { type Checked, CONNECTOR_CLASSES } from '../../config/connector-classes.ts';
 import {
   type ConfigFaults,
   type Definition,
@@ -9,26 +7,6 @@ import {
   type RawConfig,
 } from '../../config/definition.ts';
 import { shown } from '../secrets.ts';
-
-/** As `checkConfig`, and whether the topics have the fields that the statements name, where the registry can tell. */
-export async function checkWithRegistry(config: RawConfig, registryUrl: string): Promise<Checked> {
-  const result = checkConfig(config);
-  const url = config['value.converter.schema.registry.url'] ?? registryUrl;
-  let missing: readonly string[] = [];
-  try {
-    missing = await checkFields(result.checked, (topic) => newestSchema(url.replace(/\/+$/, ''), `${topic}-value`));
-  } catch (error) {
-    // A registry that is away says nothing against the configuration.
-    if (!hasCode(error, 'REGISTRY_UNAVAILABLE')) throw error;
-  }
-  if (missing.length === 0) return result;
-  const name = 'connect.influx.kcql';
-  const faults: ConfigFaults = new Map([
-    ...result.faults,
-    [name, missing.map((text) => `Invalid value for configuration ${name}: ${text}`)],
-  ]);
-  return { ...result, faults, checked: undefined };
-}
 
 /** The text of Kafka Connect for a configuration that is refused. */
 export function refusalText(faults: ConfigFaults): string {

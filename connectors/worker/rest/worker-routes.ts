@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { connectorClassOf } from '../../config/connector-classes.ts';
 import { textsOf } from '../../config/connector-file.ts';
+import { checkWithRegistry } from '../registry-check.ts';
 import { tableOf } from './answers.ts';
 import { type ConnectRoute, route } from './connect-route.ts';
 import { RestError } from './rest-error.ts';
@@ -17,7 +18,7 @@ import {
   validationSchema,
   workerSchema,
 } from './schemas.ts';
-import { checkWithRegistry, definitionsOf, plugins, validationAnswer } from './validation.ts';
+import { definitionsOf, plugins, validationAnswer } from './validation.ts';
 
 const VERSION = '0.1.0';
 

@@ -163,11 +163,11 @@ export const pipelines = board({
       }),
       graph({
         title: 'One write to the store',
-        about: 'Duration of successful writes; several tasks of a worker together.',
+        about: 'Duration of successful writes; the tasks of a connector together.',
         unit: units.Seconds,
         series: {
-          '{{service}} mean': mean('zeelos_connector_write_seconds', { by: ['service'] }),
-          '{{service}} 99 of 100': quantile(0.99, 'zeelos_connector_write_seconds', { by: ['service'] }),
+          '{{service}} {{connector}} mean': mean('zeelos_connector_write_seconds', connector),
+          '{{service}} {{connector}} 99 of 100': quantile(0.99, 'zeelos_connector_write_seconds', connector),
         },
       }),
       graph({

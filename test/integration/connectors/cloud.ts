@@ -11,7 +11,7 @@ import { encoderFor } from '../../../common/records.ts';
 import { registerSchemas, type SchemaSnapshot } from '../../../common/schema-registry.ts';
 import type { SinkTopic } from '../../../connectors/sink.ts';
 import { TOPICS } from '../../../schemas/topics.ts';
-import { freePorts, type Stack } from '../../../stack/stack.ts';
+import type { Stack } from '../../../stack/stack.ts';
 
 export const quiet = createLog('test', 'silent');
 
@@ -81,29 +81,6 @@ export class CloudUnderTest {
   async close(): Promise<void> {
     await this.#producer.close();
   }
-}
-
-/** A connector inside this process: settings for its port, a way to stop it, and its metrics. */
-export interface ConnectorUnderTest {
-  metrics(): Promise<MetricsText>;
-  stop(): Promise<void>;
-}
-
-export async function startConnector(
-  main: (healthPort: number, signal: AbortSignal) => Promise<void>,
-): Promise<ConnectorUnderTest> {
-  const healthPort = (await freePorts()).registry;
-  const stopping = new AbortController();
-  const running = main(healthPort, stopping.signal);
-  return {
-    async metrics() {
-      return new MetricsText(await (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text());
-    },
-    async stop() {
-      stopping.abort();
-      await running;
-    },
-  };
 }
 
 /** Samples of a Prometheus page. */

@@ -1,21 +1,22 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { hasCode } from '../../../common/errors.ts';
 import { consume } from '../../../common/kafka/consumer.ts';
 import { sleep, untilAborted } from '../../../common/lifecycle.ts';
 import { KcqlLines } from '../../../connectors/influxdb/kcql-lines.ts';
 import { InfluxdbSink } from '../../../connectors/influxdb/sink.ts';
 import { parseKcql } from '../../../connectors/kcql/parse.ts';
-import { influxdbMain } from '../../../connectors/main.ts';
 import type { SinkRecord } from '../../../connectors/sink.ts';
+import { groupOf } from '../../../connectors/worker/connector-offsets.ts';
 import { selfContainedSchema } from '../../../schemas/avro-types.ts';
 import type { AvroResponseObserve } from '../../../schemas/generated/records.ts';
 import { TOPICS } from '../../../schemas/topics.ts';
 import { sinkContract } from '../../contract/sink.ts';
 import { useStack } from '../../rig/rig.ts';
-import { CloudUnderTest, type ConnectorUnderTest, eventually, quiet, startConnector } from './cloud.ts';
+import { CloudUnderTest, eventually, quiet } from './cloud.ts';
 import { Bucket, observation, read, reply, START_MS, single, targetOf, tokenOf } from './influx-records.ts';
+import { WorkerUnderTest } from './worker-under-test.ts';
 
 sinkContract('influxdb', async () => {
   const stack = await useStack('influxdb');
@@ -116,30 +117,17 @@ describe('buckets and users of InfluxDB', () => {
 describe('observations and replies on their way to InfluxDB', () => {
   let cloud: CloudUnderTest;
   let bucket: Bucket;
-  let connector: ConnectorUnderTest;
+  let worker: WorkerUnderTest;
+  let name: string;
   let produced = 0;
 
-  const start = () =>
-    startConnector((healthPort, signal) =>
-      influxdbMain(
-        {
-          kafkaBrokers: cloud.brokers,
-          registryUrl: cloud.registryUrl,
-          gatewayIds: [cloud.gatewayId],
-          groupId: `test-${cloud.gatewayId}`,
-          batchRecords: 500,
-          fetchBytes: 1_048_576,
-          topicCheckSeconds: 1,
-          influxUrl: targetOf(cloud.stack).url,
-          influxOrg: 'zeelos',
-          influxBucket: 'zeelosdb',
-          influxTokenFile: cloud.stack.credentials.influx.tokenFile,
-          healthAddress: '127.0.0.1',
-          healthPort,
-        },
-        { signal, log: quiet },
-      ),
-    );
+  const start = async () =>
+    await WorkerUnderTest.start({
+      kafkaBrokers: cloud.brokers,
+      registryUrl: cloud.registryUrl,
+      groupId: `test-${cloud.gatewayId}`,
+      secretFolders: [dirname(cloud.stack.credentials.influx.tokenFile)],
+    });
 
   const produceObservations = async (values: readonly AvroResponseObserve[]) => {
     produced += values.length;
@@ -153,17 +141,34 @@ describe('observations and replies on their way to InfluxDB', () => {
     const stack = await useStack('kafka-cloud', 'registry', 'influxdb');
     cloud = new CloudUnderTest(stack, `influx${process.pid}`);
     bucket = new Bucket(stack, cloud.gatewayId);
-    connector = await start();
+    name = `${cloud.gatewayId}-rows`;
+    worker = await start();
+    const { org, bucket: db, tokenFile } = stack.credentials.influx;
+    const made = await worker.ask('PUT', `/connectors/${name}/config`, {
+      'connector.class': 'InfluxSinkConnector',
+      topics: [cloud.topic('observations'), cloud.topic('replies')].join(),
+      'batch.records': '500',
+      'topic.check.ms': '500',
+      'connect.influx.url': targetOf(stack).url,
+      'connect.influx.org': org,
+      'connect.influx.db': db,
+      'connect.influx.token': `$\{directory:${dirname(tokenFile)}:${basename(tokenFile)}}`,
+      'connect.influx.retry.interval': '1000',
+    });
+    assert.equal(made.status, 201, JSON.stringify(made.body));
   });
   after(async () => {
-    await connector.stop();
+    await worker.stop();
     await cloud.close();
   });
 
   it('waits for the topics of a gateway that is enrolled later', async () => {
-    await sleep(1_500);
+    const topics = [cloud.topic('observations'), cloud.topic('replies')].join(', ');
+    const waiting = async () => (await worker.ask('GET', `/connectors/${name}/status`)).body.tasks?.[0]?.waiting;
+    await eventually(`none of these topics exists yet: ${topics}`, waiting);
     await cloud.enrol();
     await cloud.makeTopics();
+    await eventually(undefined, waiting);
     await produceObservations([observation(cloud.gatewayId, 'first', { seq: { long: 7 * 65_536 + 9 } })]);
     await eventually(1, () => bucket.count());
     const [row] = await bucket.rows();
@@ -221,7 +226,7 @@ describe('observations and replies on their way to InfluxDB', () => {
     await cloud.produce('replies', [asked, asked]);
     produced += 2;
     const rows = async () => (await bucket.rows('commands')).filter(({ ep }) => ep === 'q');
-    await eventually(produced, async () => (await connector.metrics()).sum('zeelos_connector_records_written_total'));
+    await eventually(produced, async () => (await worker.metrics()).sum('zeelos_connector_records_written_total'));
     const { code, kind, path, requestedBy, latencyMs, says, ticket } = (await rows())[0]!;
     assert.deepEqual(
       { code, kind, path, requestedBy, latencyMs, says, ticket },
@@ -259,8 +264,8 @@ describe('observations and replies on their way to InfluxDB', () => {
     assert.deepEqual(frame?.key, Buffer.from('k'));
     assert.equal(String(frame?.headers?.['zeelos.dlq.topic']), cloud.topic('observations'));
     assert.match(String(frame?.headers?.['zeelos.dlq.offset']), /^\d+$/);
-    await eventually(produced, async () => (await connector.metrics()).sum('zeelos_connector_records_in_total'));
-    const metrics = await connector.metrics();
+    await eventually(produced, async () => (await worker.metrics()).sum('zeelos_connector_records_in_total'));
+    const metrics = await worker.metrics();
     metrics.assertBalanced(produced);
     assert.equal(metrics.sum('zeelos_connector_records_skipped_total', 'reason="tombstone"'), 1);
     assert.equal(metrics.sum('zeelos_connector_records_skipped_total', 'reason="not_finite"'), 1);
@@ -278,24 +283,24 @@ describe('observations and replies on their way to InfluxDB', () => {
       ),
     );
     await sleep(12_000);
-    assert.ok((await connector.metrics()).sum('zeelos_connector_retries_total', 'SINK_UNAVAILABLE') > 0);
+    assert.ok((await worker.metrics()).sum('zeelos_connector_retries_total', 'SINK_UNAVAILABLE') > 0);
     await cloud.stack.start('influxdb');
     await cloud.stack.ready('influxdb');
     await eventually(before + 3_000, () => bucket.count());
-    await eventually(produced, async () => (await connector.metrics()).sum('zeelos_connector_records_in_total'));
-    (await connector.metrics()).assertBalanced(produced);
+    await eventually(produced, async () => (await worker.metrics()).sum('zeelos_connector_records_in_total'));
+    (await worker.metrics()).assertBalanced(produced);
   });
 
   it('lets another member join its group while it waits for the store', async function () {
     this.timeout(90_000);
     const id = cloud.gatewayId;
     const before = await bucket.count();
-    const retriesBefore = (await connector.metrics()).sum('zeelos_connector_retries_total');
+    const retriesBefore = (await worker.metrics()).sum('zeelos_connector_retries_total');
     await cloud.stack.stop('influxdb');
     await produceObservations(
       Array.from({ length: 100 }, (_, index) => observation(id, `join${index}`, { timestamp: START_MS + index })),
     );
-    const waits = async () => (await connector.metrics()).sum('zeelos_connector_retries_total') > retriesBefore;
+    const waits = async () => (await worker.metrics()).sum('zeelos_connector_retries_total') > retriesBefore;
     await eventually(true, waits);
     const leaving = new AbortController();
     const startedAt = performance.now();
@@ -303,7 +308,7 @@ describe('observations and replies on their way to InfluxDB', () => {
     const joined = new Promise<number>((resolve) => {
       member = consume({
         kafka: cloud.kafka,
-        groupId: `test-${id}`,
+        groupId: groupOf(name),
         topics: [cloud.topic('observations')],
         onBatch: async (batch) => untilAborted(batch.signal).then(() => batch.signal.throwIfAborted()),
         onJoined: () => resolve(performance.now() - startedAt),
@@ -319,24 +324,24 @@ describe('observations and replies on their way to InfluxDB', () => {
     await cloud.stack.start('influxdb');
     await cloud.stack.ready('influxdb');
     await eventually(before + 100, () => bucket.count());
-    await eventually(produced, async () => (await connector.metrics()).sum('zeelos_connector_records_in_total'));
-    (await connector.metrics()).assertBalanced(produced);
+    await eventually(produced, async () => (await worker.metrics()).sum('zeelos_connector_records_in_total'));
+    (await worker.metrics()).assertBalanced(produced);
   });
 
   it('waits for a registry that is away instead of setting records aside', async function () {
     this.timeout(90_000);
-    await connector.stop();
+    await worker.stop();
     await cloud.stack.stop('registry');
     const before = await bucket.count();
     const letters = (await cloud.deadLetters('observations')).length;
     await produceObservations([observation(cloud.gatewayId, 'noregistry')]);
-    connector = await start();
+    worker = await start();
     await sleep(4_000);
     assert.equal(await bucket.count(), before);
     await cloud.stack.start('registry');
     await cloud.stack.ready('registry');
     await eventually(before + 1, () => bucket.count());
     assert.equal((await cloud.deadLetters('observations')).length, letters);
-    (await connector.metrics()).assertBalanced(1);
+    (await worker.metrics()).assertBalanced(1);
   });
 });

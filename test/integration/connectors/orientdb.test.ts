@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { graphModels } from '../../../bin/graph-models.ts';
 import { hasCode } from '../../../common/errors.ts';
 import { sleep } from '../../../common/lifecycle.ts';
-import { orientdbMain } from '../../../connectors/main.ts';
 import type { GraphObjectModel } from '../../../connectors/orientdb/model-vertices.ts';
 import { OrientSession } from '../../../connectors/orientdb/session.ts';
 import { OrientdbSink } from '../../../connectors/orientdb/sink.ts';
@@ -14,8 +13,9 @@ import type { AvroLink, AvroRegistrationNew, AvroRegistrationResponse } from '..
 import { sinkContract } from '../../contract/sink.ts';
 import { ddfXml } from '../../rig/ddf.ts';
 import { useStack } from '../../rig/rig.ts';
-import { CloudUnderTest, type ConnectorUnderTest, eventually, quiet, startConnector } from './cloud.ts';
+import { CloudUnderTest, eventually, quiet } from './cloud.ts';
 import { Graph } from './graph.ts';
+import { WorkerUnderTest } from './worker-under-test.ts';
 
 const START_MS = 1_790_000_000_000;
 const AVRO = 'io.zeelos.leshan.avro.registration.';
@@ -376,7 +376,8 @@ describe('registrations as a graph', () => {
 describe('registrations on their way to OrientDB', () => {
   let cloud: CloudUnderTest;
   let graph: Graph;
-  let connector: ConnectorUnderTest;
+  let worker: WorkerUnderTest;
+  let folder: string;
   let produced = 0;
 
   const produce = async (...values: readonly { ep: string; value: AvroRegistrationResponse }[]) => {
@@ -392,32 +393,30 @@ describe('registrations on their way to OrientDB', () => {
     await cloud.makeTopics();
     const { host, port, database, user } = graph.target;
     const { passwordFile } = stack.credentials.orientdb;
-    connector = await startConnector((healthPort, signal) =>
-      orientdbMain(
-        {
-          kafkaBrokers: cloud.brokers,
-          registryUrl: cloud.registryUrl,
-          gatewayIds: [cloud.gatewayId, 'not-there-yet'],
-          groupId: `test-${cloud.gatewayId}`,
-          batchRecords: 1_000,
-          fetchBytes: 1_048_576,
-          topicCheckSeconds: 1,
-          orientHost: host,
-          orientPort: port,
-          orientDatabase: database,
-          orientUser: user,
-          orientPasswordFile: passwordFile,
-          modelsDir: undefined,
-          healthAddress: '127.0.0.1',
-          healthPort,
-        },
-        { signal, log: quiet, models: [DEVICE] },
-      ),
-    );
+    const name = `${cloud.gatewayId}-graph`;
+    const config = {
+      'connector.class': 'OrientSinkConnector',
+      topics: `${cloud.topic('registrations')},iot.not-there-yet.registrations`,
+      'batch.records': '1000',
+      'connect.orient.url': `remote:${host}:${port}/${database}`,
+      'connect.orient.user': user,
+      'connect.orient.password': `$\{directory:${dirname(passwordFile)}:${basename(passwordFile)}}`,
+      'connect.orient.retry.interval': '1000',
+    };
+    folder = mkdtempSync(join(tmpdir(), 'zeelos-graph-'));
+    writeFileSync(join(folder, 'graph.json'), JSON.stringify({ name, config }));
+    worker = await WorkerUnderTest.start({
+      kafkaBrokers: cloud.brokers,
+      registryUrl: cloud.registryUrl,
+      groupId: `test-${cloud.gatewayId}`,
+      connectorsFolder: folder,
+      secretFolders: [dirname(passwordFile)],
+    });
   });
   after(async () => {
-    await connector.stop();
+    await worker.stop();
     await cloud.close();
+    rmSync(folder, { recursive: true });
   });
 
   it('shows registrations and sets poison aside among them', async () => {
@@ -429,13 +428,13 @@ describe('registrations on their way to OrientDB', () => {
     await produce({ ep: 'long', value: newRecord(id, 'n'.repeat(20_000)) }, { ep: 'b', value: newRecord(id, 'b') });
     await produce({ ep: 'a', value: updateRecord(id, 'a', START_MS + 9, { lt: { long: 99 } }) });
     await produce({ ep: 'b', value: deleteRecord(id, 'b', START_MS + 9, true) });
-    await eventually(produced, async () => (await connector.metrics()).sum('zeelos_connector_records_in_total'));
+    await eventually(produced, async () => (await worker.metrics()).sum('zeelos_connector_records_in_total'));
     assert.equal((await graph.endpoint('a'))?.lt, 99);
     assert.equal((await graph.endpoint('b'))?.expired, true);
     const letters = await cloud.deadLetters('registrations');
     const codes = letters.map(({ headers }) => String(headers?.['zeelos.dlq.code'])).sort();
     assert.deepEqual(codes, ['AVRO_FRAME', 'SINK_REFUSED']);
-    (await connector.metrics()).assertBalanced(produced);
+    (await worker.metrics()).assertBalanced(produced);
   });
 
   it('shows everything once when the store was down while records came', async function () {
@@ -446,13 +445,13 @@ describe('registrations on their way to OrientDB', () => {
     const values = Array.from({ length: 300 }, (_, index) => `down${index}`);
     await produce(...values.map((ep) => ({ ep, value: newRecord(id, ep) })));
     await sleep(5_000);
-    assert.ok((await connector.metrics()).sum('zeelos_connector_retries_total', 'SINK_UNAVAILABLE') > 0);
+    assert.ok((await worker.metrics()).sum('zeelos_connector_retries_total', 'SINK_UNAVAILABLE') > 0);
     await cloud.stack.start('orientdb');
     await cloud.stack.ready('orientdb');
-    await eventually(produced, async () => (await connector.metrics()).sum('zeelos_connector_records_in_total'));
+    await eventually(produced, async () => (await worker.metrics()).sum('zeelos_connector_records_in_total'));
     assert.equal(await graph.count('Endpoints'), before + 300);
     const edges = await graph.query("SELECT count(*) AS n FROM hasObject WHERE out.name LIKE 'down%'");
     assert.equal(edges[0]?.n, 600);
-    (await connector.metrics()).assertBalanced(produced);
+    (await worker.metrics()).assertBalanced(produced);
   });
 });

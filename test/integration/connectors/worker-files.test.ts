@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { hasCode } from '../../../common/errors.ts';
 import type { ConsumedRecord } from '../../../common/kafka/consumer.ts';
 import { readTopic } from '../../../common/kafka/read-topic.ts';
 import { RecordReader } from '../../../common/records.ts';
-import { registrySource } from '../../../common/schema-registry.ts';
+import { registerSchema, registrySource } from '../../../common/schema-registry.ts';
 import { InfluxdbSink } from '../../../connectors/influxdb/sink.ts';
+import { freePorts } from '../../../stack/stack.ts';
 import { useStack } from '../../rig/rig.ts';
 import { CloudUnderTest, eventually, quiet } from './cloud.ts';
 import { observation, START_MS, targetOf } from './influx-records.ts';
@@ -105,6 +106,49 @@ describe('connectors given as files', function () {
     );
     await assert.rejects(WorkerUnderTest.start(settings()), (error) => hasCode(error, 'CONFIG_INVALID'));
     rmSync(join(folder, 'wrong.json'));
+  });
+
+  it('leaves out a file that names a field which its topic lacks, until the newest schema has it', async () => {
+    const { stack, registryUrl } = cloud;
+    const topic = `grows.${cloud.gatewayId}`;
+    const schema = (...names: readonly string[]) => ({
+      ...{ type: 'record', name: 'Grows' },
+      fields: names.map((name) => ({ name, type: ['null', 'double'], default: null })),
+    });
+    await registerSchema(registryUrl, `${topic}-value`, schema('now'));
+    const { tokenFile } = stack.credentials.influx;
+    const sink = (field: string) => ({
+      ...{ 'connector.class': 'InfluxSinkConnector', topics: topic, 'connect.influx.url': targetOf(stack).url },
+      ...{ 'connect.influx.db': 'zeelosdb', 'connect.influx.kcql': `INSERT INTO m SELECT ${field} FROM ${topic}` },
+      'connect.influx.token': `$\{directory:${dirname(tokenFile)}:${basename(tokenFile)}}`,
+    });
+    const write = (name: string, config: object) =>
+      writeFileSync(join(folder, `${name}.json`), JSON.stringify({ name, config }));
+    write('a-wrong', sink('later'));
+    write('b-right', sink('now'));
+    const group = { secretFolders: [dirname(tokenFile)], groupId: `grows${process.pid}` };
+    let worker = await WorkerUnderTest.start(settings(group));
+    try {
+      const names = async () => (await worker.ask('GET', '/connectors')).body;
+      await eventually(['b-right'], names);
+      await eventually(true, async () => /a-wrong: .*connect\.influx\.kcql.*later/.test(await worker.readiness()));
+      await registerSchema(registryUrl, `${topic}-value`, schema('now', 'later'));
+      await eventually(['a-wrong', 'b-right'], names);
+      await eventually('{"status":"ready"}', () => worker.readiness());
+      await worker.stop();
+      // What runs already is not refused at a restart, and a registry that is away refuses nothing.
+      write('c-unknown', sink('never'));
+      const closed = `http://127.0.0.1:${(await freePorts()).registry}`;
+      worker = await WorkerUnderTest.start(settings({ ...group, registryUrl: closed }));
+      await eventually(['a-wrong', 'b-right', 'c-unknown'], names);
+      await worker.stop();
+      worker = await WorkerUnderTest.start(settings(group));
+      await eventually('{"status":"ready"}', () => worker.readiness());
+      for (const name of await names()) await worker.ask('DELETE', `/connectors/${name}`);
+    } finally {
+      await worker.stop();
+      for (const name of ['a-wrong', 'b-right', 'c-unknown']) rmSync(join(folder, `${name}.json`), { force: true });
+    }
   });
 
   it('brings rows of InfluxDB to Kafka, each once, also when the worker is restarted on the way', async () => {

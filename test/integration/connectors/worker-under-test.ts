@@ -88,6 +88,11 @@ export class WorkerUnderTest {
     return new MetricsText(await (await fetch(`http://127.0.0.1:${this.#settings.healthPort}/metrics`)).text());
   }
 
+  /** What /readyz says. */
+  async readiness(): Promise<string> {
+    return await (await fetch(`http://127.0.0.1:${this.#settings.healthPort}/readyz`)).text();
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#running;

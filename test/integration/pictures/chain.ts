@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { connectorConfigs, connectorName } from '../../../bin/connector-files.ts';
+import { connectorConfigs } from '../../../bin/connector-files.ts';
 import { resultTopics } from '../../../bin/edge-analyses.ts';
 import type { Stack } from '../../../stack/stack.ts';
 import { attachJmxAgent } from '../../peers/jmx-agent.ts';
@@ -122,16 +122,11 @@ export class Chain {
     };
     for (const [name, flags] of Object.entries(own))
       service(['stream', name], { ...analysis, 'snapshot-file': snapshotFile, 'grace-seconds': 0, ...flags }, gateway);
-    const connectorAt = { 'kafka-brokers': cloud, 'registry-url': registryUrl };
-    const connector = service(['connector-influxdb'], {
-      ...{ ...connectorAt, 'gateway-ids': gateway, 'group-id': `influx-${gateway}`, 'topic-check-seconds': 1 },
-      ...{ 'influx-url': influxUrl, 'influx-token-file': influx.tokenFile },
-    });
     await replicator.ready();
-    await connector.ready();
     this.influx = await InfluxReader.open(influxUrl, influx);
     service(['connect'], {
-      ...{ ...connectorAt, 'group-id': `connect-${gateway}`, 'rest-port': free.pop()! },
+      ...{ 'kafka-brokers': cloud, 'registry-url': registryUrl },
+      ...{ 'group-id': `connect-${gateway}`, 'rest-port': free.pop()! },
       'connectors-folder': this.#connectors(influxUrl, influx.tokenFile),
       'secret-folders': [influx.tokenFile, orientdb.passwordFile].map((file) => dirname(file)).join(','),
     });
@@ -165,7 +160,7 @@ export class Chain {
     return file;
   }
 
-  /** In the worker: the graph and the results of the analyses as `zeelos up` has them, and what was stored, back to Kafka. */
+  /** In the worker: the connectors as `zeelos up` has them, and what was stored, back to Kafka. */
   #connectors(influxUrl: string, tokenFile: string): string {
     const folder = join(this.#folder, 'connectors');
     mkdirSync(folder);
@@ -183,11 +178,7 @@ export class Chain {
     const { credentials, ports } = this.stack;
     const addresses = { gatewayId: this.gatewayId, influxUrl, orientPort: ports.orientdbBinary };
     const ofUp = connectorConfigs({ addresses, credentials });
-    const names = [connectorName.orientdb(this.gatewayId), connectorName.analytics(this.gatewayId)];
-    const configs = {
-      [`rows-${this.gatewayId}`]: config,
-      ...Object.fromEntries(names.map((name) => [name, ofUp[name]])),
-    };
+    const configs = { [`rows-${this.gatewayId}`]: config, ...ofUp };
     for (const [name, one] of Object.entries(configs))
       writeFileSync(join(folder, `${name}.json`), JSON.stringify({ name, config: one }));
     return folder;

@@ -87,7 +87,7 @@ function setUp(batchRecords = 100) {
     sink,
     decoder: new ValueDecoder(source),
     deadLetters: { bury: async (_batch, poison) => void buried.push(...poison) },
-    metrics: new ConnectorMetrics(registry, sink),
+    metrics: new ConnectorMetrics(registry, sink, 'c'),
     log: createLog('test', 'silent'),
     batchRecords,
     onWaiting: (reason) => waiting.push(reason),
@@ -193,7 +193,7 @@ describe('connector runner', () => {
           if (++attempts < 3) throw new PlatformError('KAFKA_UNAVAILABLE', 'no broker');
         },
       },
-      metrics: new ConnectorMetrics(new Registry(), sink),
+      metrics: new ConnectorMetrics(new Registry(), sink, 'c'),
       log: createLog('test', 'silent'),
       batchRecords: 10,
       onWaiting: () => undefined,
