@@ -27,8 +27,8 @@ export function groupOf(connector: string): string {
 
 /** Offsets of one request. */
 export const OFFSETS_LIMIT = 10_000;
-/** Tasks of a connector that was stopped a moment ago are waited for. */
-const TASKS_END_MS = 10_000;
+/** Tasks of a connector that was stopped a moment ago are waited for, and so is a commit. */
+const WAIT_MS = 10_000;
 const LOOK_AGAIN_MS = 250;
 const READ_LIMIT_MS = 30_000;
 /** A source has one task. */
@@ -75,17 +75,17 @@ export class ConnectorOffsets {
     const ranges = new Map<string, readonly OffsetRange[]>();
     for (const { topic } of wanted) if (!ranges.has(topic)) ranges.set(topic, await this.#ranges(topic));
     const positions = wanted.map((one) => positionOf(one, ranges.get(one.topic)!));
-    return await this.#onceUnused(() => commitGroupOffsets(kafka, groupOf(connector), positions));
+    return await this.#onceTrue(() => commitGroupOffsets(kafka, groupOf(connector), positions));
   }
 
   /** Errors: KAFKA_UNAVAILABLE. */
   async reset(connector: string, type: 'sink' | 'source'): Promise<boolean> {
     if (type === 'source') return await this.#writeCursor(connector, null);
-    return await this.#onceUnused(() => deleteGroup(this.#o.kafka, groupOf(connector)));
+    return await this.#onceTrue(() => deleteGroup(this.#o.kafka, groupOf(connector)));
   }
 
-  async #onceUnused(attempt: () => Promise<boolean>): Promise<boolean> {
-    const deadline = performance.now() + TASKS_END_MS;
+  async #onceTrue(attempt: () => Promise<boolean>): Promise<boolean> {
+    const deadline = performance.now() + WAIT_MS;
     while (!(await attempt())) {
       if (performance.now() > deadline || this.#o.signal.aborted) return false;
       await sleep(LOOK_AGAIN_MS, this.#o.signal);
@@ -126,7 +126,8 @@ export class ConnectorOffsets {
     } finally {
       await writer.close();
     }
-    return true;
+    // A commit is answered before its markers are written, and until then readers of committed records see what stood before.
+    return await this.#onceTrue(async () => (await this.#cursor(connector))?.stop === cursor?.stop);
   }
 }
 
