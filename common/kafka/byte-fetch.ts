@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type { KafkaCluster } from './client.ts';
 import { type AnsweredPartition, readFetchAnswer } from './fetch-answer.ts';
 import { FetchedRecords } from './fetched-records.ts';
+import { connectForFrames, FrameMemory } from './frame-socket.ts';
 import './kafkajs.ts';
 
 const load = createRequire(import.meta.url);
@@ -12,6 +13,8 @@ export interface ByteMessage {
   readonly fetched: AnsweredPartition;
   /** Where the next fetch goes on. */
   readonly next: number;
+  /** The bytes are used no longer, so that their memory may be used again; without it they are left to the collector. */
+  release(): void;
 }
 
 interface FetchProtocol {
@@ -26,7 +29,20 @@ interface FetchRequest {
   }[];
 }
 
+interface InnerConnection {
+  readonly ssl?: unknown;
+  /** While it signs in. */
+  readonly authHandlers: unknown;
+  readonly requestQueue: {
+    fulfillRequest(o: { readonly size: number; readonly correlationId: number; readonly payload: Buffer }): void;
+  };
+  socketFactory: unknown;
+  processData(bytes: Buffer): void;
+}
+
 interface InnerBroker {
+  /** Of connections: one for fetches, one for all else. */
+  readonly connectionPool: { readonly pool: readonly InnerConnection[] };
   lookupRequest(key: number, definition: unknown): (o: FetchRequest) => FetchProtocol;
   fetch(o: FetchRequest): Promise<unknown>;
 }
@@ -37,6 +53,11 @@ interface InnerCluster {
 
 /** The layout that `readFetchAnswer` knows; the highest version that kafkajs asks for, and every broker since 2.3 has it. */
 const FETCH_VERSION = 11;
+/** Of an answer: its length, and the number of its request. */
+const LENGTH_BYTES = 4;
+const HEADER_BYTES = LENGTH_BYTES + 4;
+/** Place of a broker's connection for fetches in its pool. */
+const FETCH_CONNECTION = 1;
 const CREATE_CLUSTER = 'private:Kafka:createCluster';
 const { createErrorFromCode, errorCodes } = load('kafkajs/src/protocol/error') as {
   createErrorFromCode(code: number): Error;
@@ -51,21 +72,22 @@ const UNSUPPORTED_VERSION = errorCodes.find(({ type }) => type === 'UNSUPPORTED_
 export function fetchingBytes(kafka: KafkaCluster): KafkaCluster {
   const symbol = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === CREATE_CLUSTER)!;
   const makeCluster = (kafka as unknown as Record<symbol, (o: object) => InnerCluster>)[symbol]!;
+  const memory = new FrameMemory();
   return Object.create(kafka, {
     [symbol]: {
       value: (o: object) => {
         const cluster = makeCluster(o);
         const findBroker = cluster.findBroker.bind(cluster);
-        cluster.findBroker = async (which) => withByteFetch(await findBroker(which));
+        cluster.findBroker = async (which) => withByteFetch(await findBroker(which), memory);
         return cluster;
       },
     },
   }) as KafkaCluster;
 }
 
-const changed = new WeakSet<InnerBroker>();
+const changed = new WeakSet<object>();
 
-function withByteFetch(broker: InnerBroker): InnerBroker {
+function withByteFetch(broker: InnerBroker, memory: FrameMemory): InnerBroker {
   if (changed.has(broker)) return broker;
   changed.add(broker);
   const { fetch } = broker;
@@ -74,46 +96,74 @@ function withByteFetch(broker: InnerBroker): InnerBroker {
     lookupRequest: {
       value: (key: number, definition: unknown) => {
         const protocol = broker.lookupRequest(key, definition);
-        return (request: FetchRequest) => byteProtocol(request, protocol(request));
+        return (request: FetchRequest) => byteProtocol(request, protocol(request), memory);
       },
     },
   }) as InnerBroker;
-  broker.fetch = (request) => fetch.call(view, request);
+  broker.fetch = (request) => {
+    receiveFrames(broker.connectionPool.pool[FETCH_CONNECTION]!, memory);
+    return fetch.call(view, request);
+  };
   return broker;
 }
 
-function byteProtocol(asked: FetchRequest, { request, response }: FetchProtocol): FetchProtocol {
-  if (request.apiVersion !== FETCH_VERSION) throw createErrorFromCode(UNSUPPORTED_VERSION);
-  return { request, response: { decode: async (body) => readBytes(asked, body), parse: (one) => response.parse(one) } };
+/** From its next connecting on, and it has not connected before the first fetch. kafkajs itself would copy each frame once more. */
+function receiveFrames(connection: InnerConnection, memory: FrameMemory): void {
+  if (changed.has(connection) || (connection.ssl !== undefined && connection.ssl !== null)) return;
+  changed.add(connection);
+  const processData = connection.processData.bind(connection);
+  connection.socketFactory = (o: Parameters<typeof connectForFrames>[0]) => connectForFrames(o, memory);
+  connection.processData = (frame) => {
+    if (connection.authHandlers) processData(frame);
+    else {
+      const size = frame.length - LENGTH_BYTES;
+      const correlationId = frame.readInt32BE(LENGTH_BYTES);
+      connection.requestQueue.fulfillRequest({ size, correlationId, payload: frame.subarray(HEADER_BYTES) });
+    }
+  };
 }
 
-function readBytes({ topics }: FetchRequest, body: Buffer): unknown {
+function byteProtocol(asked: FetchRequest, { request, response }: FetchProtocol, memory: FrameMemory): FetchProtocol {
+  if (request.apiVersion !== FETCH_VERSION) throw createErrorFromCode(UNSUPPORTED_VERSION);
+  return {
+    request,
+    response: { decode: async (body) => readBytes(asked, body, memory), parse: (one) => response.parse(one) },
+  };
+}
+
+function readBytes({ topics }: FetchRequest, body: Buffer, memory: FrameMemory): unknown {
   const from = new Map(
     topics.flatMap(({ topic, partitions }) =>
       partitions.map(({ partition, fetchOffset }) => [`${topic}/${partition}`, Number(fetchOffset)]),
     ),
   );
   const answer = readFetchAnswer(body);
-  return {
-    throttleTime: 0,
-    responses: answer.topics.map(({ topic, partitions }) => ({
-      topicName: topic,
-      partitions: partitions.map((fetched) => answerFor(fetched, from.get(`${topic}/${fetched.partition}`) ?? 0)),
-    })),
+  let inUse = 0;
+  const release = () => {
+    if (--inUse === 0) memory.give(body);
   };
+  const messagesOf = (fetched: AnsweredPartition, at: number): readonly ByteMessage[] => {
+    const next = FetchedRecords.endOf(fetched.bytes, at);
+    if (next === at) return [];
+    inUse++;
+    return [{ offset: String(next - 1), fetched, next, release }];
+  };
+  const responses = answer.topics.map(({ topic, partitions }) => ({
+    topicName: topic,
+    partitions: partitions.map((fetched) =>
+      answerOf(fetched, messagesOf(fetched, from.get(`${topic}/${fetched.partition}`) ?? 0)),
+    ),
+  }));
+  if (inUse === 0) memory.give(body);
+  return { throttleTime: 0, responses };
 }
 
 /** In the shape that kafkajs's consumer expects; aborted transactions are passed over when the records are read. */
-function answerFor(fetched: AnsweredPartition, from: number): object {
+function answerOf(fetched: AnsweredPartition, messages: readonly ByteMessage[]): object {
   const { partition, errorCode, highWatermark, preferredReadReplica } = fetched;
-  const next = FetchedRecords.endOf(fetched.bytes, from);
-  const message: ByteMessage = { offset: String(next - 1), fetched, next };
   return {
-    partition,
-    errorCode,
-    highWatermark: String(highWatermark),
-    preferredReadReplica,
+    ...{ partition, errorCode, highWatermark: String(highWatermark), preferredReadReplica },
     abortedTransactions: [],
-    messages: next > from ? [message] : [],
+    messages,
   };
 }

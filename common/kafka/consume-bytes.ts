@@ -7,7 +7,7 @@ import type { AbortedTransaction } from './fetch-answer.ts';
 import { keepJoined } from './keep-joined.ts';
 import { OrderedCommits } from './ordered-commits.ts';
 
-/** What was fetched of one partition, to be read with FetchedRecords. */
+/** What was fetched of one partition, to be read with FetchedRecords. When the batch is done its memory is used again. */
 export interface FetchedBatch {
   readonly topic: string;
   readonly partition: number;
@@ -181,8 +181,10 @@ class Membership {
     };
     const pulse = setInterval(() => void beat(), this.#heartbeatMs);
     try {
-      const fetched = fetchedOf(batch, signal);
+      const message = batch.messages[0] as unknown as ByteMessage;
+      const fetched = fetchedOf(batch, message, signal);
       const { done } = await this.#o.onBatch(fetched);
+      done.then(message.release, () => undefined);
       generation.commitWhenDone(fetched, done);
       resolveOffset(batch.lastOffset());
     } catch (error) {
@@ -195,9 +197,11 @@ class Membership {
   }
 }
 
-function fetchedOf({ topic, partition, fetchedOffset, messages }: BatchOfBytes, signal: AbortSignal): FetchedBatch {
-  const { fetched, next } = messages[0] as unknown as ByteMessage;
-  const { bytes, aborted, highWatermark } = fetched;
+function fetchedOf(
+  { topic, partition, fetchedOffset }: BatchOfBytes,
+  { fetched: { bytes, aborted, highWatermark }, next }: ByteMessage,
+  signal: AbortSignal,
+): FetchedBatch {
   return { topic, partition, bytes, aborted, from: Number(fetchedOffset), next, highWatermark, signal };
 }
 

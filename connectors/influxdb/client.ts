@@ -2,6 +2,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { HttpError, InfluxDB, type QueryApi } from '@influxdata/influxdb-client';
 import { messageOf, PlatformError } from '../../common/errors.ts';
+import { Compressor } from './compressor.ts';
 import { postLines } from './post.ts';
 
 /** A token, or a user of InfluxDB with a password, for whom a session is opened. */
@@ -27,6 +28,7 @@ export class InfluxClient {
   readonly #address: InfluxAddress;
   readonly #url: URL;
   readonly #agent: HttpAgent;
+  readonly #compressor = new Compressor();
   #influx: InfluxDB | undefined;
   /** Who is signed in. */
   #headers: Readonly<Record<string, string>> = {};
@@ -58,6 +60,7 @@ export class InfluxClient {
   close(): void {
     this.#influx = undefined;
     this.#agent.destroy();
+    this.#compressor.close();
   }
 
   queryApi(): QueryApi {
@@ -68,7 +71,10 @@ export class InfluxClient {
   async write(bucket: string, lines: Buffer, signal: AbortSignal): Promise<void> {
     this.#connected();
     const query = new URLSearchParams({ org: this.#org, bucket, precision: 'ns' });
-    const target = { url: this.#url, agent: this.#agent, headers: this.#headers, timeoutMs: REQUEST_TIMEOUT_MS };
+    const target = {
+      ...{ url: this.#url, agent: this.#agent, headers: this.#headers, compressor: this.#compressor },
+      timeoutMs: REQUEST_TIMEOUT_MS,
+    };
     signal.throwIfAborted();
     try {
       await postLines(target, `/api/v2/write?${query}`, lines, signal);

@@ -1,13 +1,13 @@
 import { type Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import { HttpError } from '@influxdata/influxdb-client';
+import type { Compressor } from './compressor.ts';
 
 export interface PostTarget {
   readonly url: URL;
   readonly agent: HttpAgent;
   readonly headers: Readonly<Record<string, string>>;
+  readonly compressor: Compressor;
   /** Longest silence of InfluxDB. */
   readonly timeoutMs: number;
 }
@@ -16,15 +16,13 @@ export interface PostTarget {
 const GZIP_ABOVE_BYTES = 256 * 1024;
 const REASON_BYTES_LIMIT = 64 * 1024;
 
-const compressed = promisify(gzip);
-
 /**
  * Posts lines that are bytes already; the library of InfluxDB takes text only. Nobody may change the body until it resolves.
  * Errors: HttpError of the library for an answer that is no success, else those of the connection.
  */
 export async function postLines(target: PostTarget, path: string, lines: Buffer, signal: AbortSignal): Promise<void> {
   const isLong = lines.length > GZIP_ABOVE_BYTES;
-  const body = isLong ? await compressed(lines) : lines;
+  const body = isLong ? await target.compressor.gzip(lines) : lines;
   signal.throwIfAborted();
   const answer = await send(target, path, body, isLong, signal);
   const text = await textOf(answer);
