@@ -147,7 +147,7 @@ const SKIPS: Readonly<Record<string, Step>> = {
   null: () => true,
   boolean: (cursor) => cursor.skip(1),
   int: (cursor) => cursor.skipLong(),
-  long: (cursor) => cursor.skipLong(),
+  long: (cursor) => cursor.readLong() && isPlain(cursor.value),
   'abstract:long': (cursor) => cursor.skipLong(),
   float: (cursor) => cursor.skip(4),
   double: (cursor) => cursor.skip(8),
@@ -198,6 +198,7 @@ function pickOf({ typeName, symbols, size }: TypeNode): ((slot: number) => Step)
     case 'int':
       return (slot) => (cursor) => pickLong(cursor, slot) && isInt(cursor, slot);
     case 'long':
+      return (slot) => (cursor) => pickLong(cursor, slot) && isPlain(cursor.value);
     case 'abstract:long':
       return (slot) => (cursor) => pickLong(cursor, slot);
     case 'float':
@@ -233,6 +234,11 @@ function pickLong(cursor: SlotCursor, slot: number): boolean {
 
 function isInt({ kinds, numbers }: SlotCursor, slot: number): boolean {
   return kinds[slot] === SLOT.integer && numbers[slot] === (numbers[slot]! | 0);
+}
+
+/** A long with a logical type is one of avsc's own, which refuses what it calls unsafe. */
+function isPlain(value: number): boolean {
+  return Math.abs(value) < Number.MAX_SAFE_INTEGER;
 }
 
 function pickFloat(cursor: SlotCursor, slot: number, bytes: 4 | 8): boolean {
