@@ -6,14 +6,8 @@ import { type Mapping, nanosecondsIn, timeOf } from '../kcql/compile.ts';
 import { targetText } from '../kcql/target.ts';
 import { DirectLines } from './direct-lines.ts';
 import type { LineBuffer } from './line-buffer.ts';
-import {
-  type LineProgramOptions,
-  type LineTag,
-  type LineTime,
-  type LineValue,
-  type RecordPlace,
-  SlotTable,
-} from './line-program.ts';
+import type { LineTag, LineValue } from './line-parts.ts';
+import { type LineProgramOptions, type LineTime, type RecordPlace, SlotTable } from './line-program.ts';
 import { withinUnit } from './line-text.ts';
 import { SUB_MS } from './points.ts';
 

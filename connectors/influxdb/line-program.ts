@@ -1,10 +1,8 @@
-import type { Scalar } from '../fields/field.ts';
-import type { ScalarKind } from '../fields/shape.ts';
-import { SLOT } from '../fields/slot-cursor.ts';
 import type { SlotReader } from '../fields/slot-reader.ts';
 import type { Place } from '../fields/slot-steps.ts';
-import type { LineBuffer } from './line-buffer.ts';
-import { fieldText, measurementText, quoted, tagText, textOf } from './line-text.ts';
+import { type LineBuffer, Piece } from './line-buffer.ts';
+import { FIELD, type FieldPart, fieldPart, type LineTag, type LineValue, type TagPart, tagPart } from './line-parts.ts';
+import { measurementText } from './line-text.ts';
 
 /** Where a record stands in Kafka. */
 export interface RecordPlace {
@@ -33,20 +31,6 @@ export class SlotTable {
   }
 }
 
-/** A value that goes into a line, from one slot. */
-export interface LineValue {
-  readonly slot: number;
-  readonly name: string;
-  readonly kind: ScalarKind;
-  readonly convert?: ((value: Scalar) => Scalar | undefined) | undefined;
-}
-
-/** A tag: a constant, or the first of several values that is there. */
-export type LineTag = { readonly name: string } & (
-  | { readonly constant: string }
-  | { readonly values: readonly LineValue[] }
-);
-
 /** The time of a line. */
 export interface LineTime {
   /** False when the decoder must tell it. */
@@ -67,38 +51,22 @@ export interface LineProgramOptions {
   readonly time: LineTime;
 }
 
-interface CompiledValue extends LineValue {
-  /** `,name=` */
-  readonly head: Buffer;
-  /** Of an enumeration, by its index: as the value of a tag or of a field. */
-  readonly symbols: readonly Buffer[] | undefined;
-}
-
-type CompiledTag = { readonly constant: Buffer } | { readonly values: readonly CompiledValue[] };
-
-const BLANK = Buffer.from(' ');
-const TRUE = Buffer.from('true');
-const FALSE = Buffer.from('false');
-const INTEGER_MARK = Buffer.from('i');
+const BLANK = new Piece(' ');
 
 /** How one line is made from the slots of a record. It writes what the mapping of decoded records does. */
 export class LineProgram {
   readonly #reader: SlotReader;
-  readonly #measurement: Buffer | ((timestampMs: number) => string);
-  readonly #tags: readonly CompiledTag[];
-  readonly #fields: readonly (readonly CompiledValue[])[];
+  readonly #measurement: Piece | ((timestampMs: number) => string);
+  readonly #tags: readonly TagPart[];
+  readonly #fields: readonly FieldPart[];
   readonly #needsLastField: boolean;
   readonly #time: LineTime;
 
   constructor(reader: SlotReader, { measurement, tags, fields, needsLastField = false, time }: LineProgramOptions) {
     this.#reader = reader;
-    this.#measurement = typeof measurement === 'string' ? Buffer.from(measurementText(measurement)) : measurement;
-    this.#tags = tags.map((tag) =>
-      'constant' in tag
-        ? { constant: Buffer.from(`,${tagText(tag.name)}=${tagText(tag.constant)}`) }
-        : { values: tag.values.map((value) => compiled(reader, value, tagText)) },
-    );
-    this.#fields = fields.map((values) => values.map((value) => compiled(reader, value, quoted)));
+    this.#measurement = typeof measurement === 'string' ? new Piece(measurementText(measurement)) : measurement;
+    this.#tags = tags.map((tag) => tagPart(reader, tag));
+    this.#fields = fields.map((values) => fieldPart(reader, values));
     this.#needsLastField = needsLastField;
     this.#time = time;
   }
@@ -106,106 +74,28 @@ export class LineProgram {
   /** One line, NO_LINES when no field has a value, or LEFT_TO_DECODER, after which the caller takes back what was written. */
   write(out: LineBuffer, place: RecordPlace): number {
     const { length, lines } = out;
+    const [tags, fields] = [this.#tags, this.#fields];
     if (!this.#time.read(this.#reader, place)) return LEFT_TO_DECODER;
     const measurement = this.#measurement;
     if (typeof measurement === 'function') out.text(measurementText(measurement(this.#time.ms)));
-    else out.raw(measurement);
-    for (const tag of this.#tags) {
-      if ('constant' in tag) out.raw(tag.constant);
-      else this.#writeTag(out, tag.values);
+    else out.piece(measurement);
+    for (let index = 0; index < tags.length; index++) tags[index]!(out);
+    out.piece(BLANK);
+    let isFirst = true;
+    let made: number = FIELD.none;
+    for (let index = 0; index < fields.length; index++) {
+      made = fields[index]!(out, isFirst);
+      if (made === FIELD.notFinite) return LEFT_TO_DECODER;
+      if (made === FIELD.one) isFirst = false;
     }
-    out.raw(BLANK);
-    let written = 0;
-    let isLast = false;
-    for (const values of this.#fields) {
-      const made = this.#writeField(out, values, written === 0);
-      if (made < 0) return LEFT_TO_DECODER;
-      written += made;
-      isLast = made > 0;
-    }
-    if (this.#needsLastField && !isLast) return LEFT_TO_DECODER;
-    if (written === 0) {
+    if (this.#needsLastField && made === FIELD.none) return LEFT_TO_DECODER;
+    if (isFirst) {
       out.rewind(length, lines);
       return NO_LINES;
     }
-    out.raw(BLANK);
+    out.piece(BLANK);
     this.#time.write(out);
     out.endLine();
     return 1;
   }
-
-  /** InfluxDB refuses an empty tag; leaving it out means the same to a query. */
-  #writeTag(out: LineBuffer, values: readonly CompiledValue[]): void {
-    const { kinds, numbers, starts, ends, bytes } = this.#reader.found;
-    for (const { slot, head, symbols, convert } of values) {
-      const kind = kinds[slot];
-      if (kind === SLOT.empty) continue;
-      if (convert === undefined && kind === SLOT.text) {
-        const [start, end] = [starts[slot]!, ends[slot]!];
-        if (start === end) return;
-        out.raw(head);
-        out.tag(bytes, start, end);
-        return;
-      }
-      if (convert === undefined && kind === SLOT.symbol) {
-        out.raw(head);
-        out.raw(symbols![numbers[slot]!]!);
-        return;
-      }
-      const scalar = this.#reader.scalar(slot)!;
-      const value = convert === undefined ? scalar : convert(scalar);
-      if (value === undefined) continue;
-      const text = textOf(value);
-      if (text === '') return;
-      out.raw(head);
-      out.text(tagText(text));
-      return;
-    }
-  }
-
-  /** 1 when one of the values was there, LEFT_TO_DECODER for one that is not finite. */
-  #writeField(out: LineBuffer, values: readonly CompiledValue[], isFirst: boolean): number {
-    const { kinds, numbers, starts, ends, bytes } = this.#reader.found;
-    for (const value of values) {
-      const { slot } = value;
-      const found = kinds[slot]!;
-      if (found === SLOT.empty) continue;
-      if (value.convert !== undefined || found === SLOT.bigInteger || found === SLOT.bytes) {
-        const made = this.#writeByText(out, value, isFirst);
-        if (made === 0) continue;
-        return made;
-      }
-      const number = numbers[slot]!;
-      if (found === SLOT.float && !Number.isFinite(number)) return LEFT_TO_DECODER;
-      out.raw(value.head, isFirst ? 1 : 0);
-      if (found === SLOT.text) out.quoted(bytes, starts[slot]!, ends[slot]!);
-      else if (found === SLOT.symbol) out.raw(value.symbols![number]!);
-      else if (found === SLOT.boolean) out.raw(number === 1 ? TRUE : FALSE);
-      else if (value.kind !== 'integer') out.decimal(number);
-      else {
-        out.integer(number);
-        out.raw(INTEGER_MARK);
-      }
-      return 1;
-    }
-    return 0;
-  }
-
-  #writeByText(out: LineBuffer, { slot, kind, convert, head }: CompiledValue, isFirst: boolean): number {
-    const scalar = this.#reader.scalar(slot)!;
-    // Where an integer stands for a float nothing casts it: it is a float to InfluxDB, and written like one.
-    const plain = kind === 'float' && typeof scalar === 'bigint' ? Number(scalar) : scalar;
-    const value = convert === undefined ? plain : convert(scalar);
-    if (value === undefined) return 0;
-    const text = fieldText(value, kind);
-    if (text === undefined) return LEFT_TO_DECODER;
-    out.raw(head, isFirst ? 1 : 0);
-    out.text(text);
-    return 1;
-  }
-}
-
-function compiled(reader: SlotReader, value: LineValue, asText: (symbol: string) => string): CompiledValue {
-  const symbols = reader.symbols[value.slot]?.map((symbol) => Buffer.from(asText(symbol)));
-  return { ...value, convert: value.convert, head: Buffer.from(`,${tagText(value.name)}=`), symbols };
 }
