@@ -39,7 +39,7 @@ export interface ConsumeBytesOptions {
   onBatch(batch: FetchedBatch): Promise<TakenBatch>;
   readonly signal: AbortSignal;
   readonly log: Log;
-  /** Largest fetch of one partition; four times as much is fetched at once, of all partitions. */
+  /** Largest fetch of one partition; twice as much is fetched at once, of all partitions together. */
   readonly batchBytes?: number;
   /** A fetch waits for so many bytes, but no longer than so many milliseconds: small batches become few larger ones. */
   readonly gather?: { readonly bytes: number; readonly ms: number };
@@ -56,7 +56,7 @@ export interface ConsumeBytesOptions {
 }
 
 const DEFAULT_BATCH_BYTES = 1024 * 1024;
-const FETCH_PARTS = 4;
+const FETCH_PARTS = 2;
 const DEFAULT_SESSION_TIMEOUT_MS = 10_000;
 /** How soon partitions are noticed that somebody added to a topic. */
 const METADATA_AGE_MS = 30_000;
