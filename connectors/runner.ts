@@ -1,4 +1,4 @@
-import { type ErrorCode, isRetriable, messageOf, PlatformError } from '../common/errors.ts';
+import { type ErrorCode, PlatformError } from '../common/errors.ts';
 import type { FetchedBatch, TakenBatch } from '../common/kafka/consume-bytes.ts';
 import type { Log } from '../common/log.ts';
 import { type Chunk, Chunks } from './chunks.ts';
@@ -7,6 +7,7 @@ import type { DeadLetters } from './dead-letters.ts';
 import { type DecodedRecord, type PoisonRecord, poisonOf, type ValueDecoder } from './decode.ts';
 import { Patience, type StoreFailurePolicy, StoreGivenUp, TaskFailure } from './patience.ts';
 import { type ByteSink, isByteSink, type Sink, type SkipReason, type Skips } from './sink.ts';
+import { StoreConnection } from './store-connection.ts';
 
 export { TaskFailure } from './patience.ts';
 
@@ -26,6 +27,16 @@ export interface RunnerOptions {
   onWaiting(reason: string | undefined): void;
 }
 
+/** What became of a chunk. */
+interface Stored {
+  readonly total: number;
+  readonly skipped: Skips;
+  readonly poison: readonly PoisonRecord[];
+}
+
+/** For each chunk that may be on its way: so many that are stored or on their way, and wait for one before them to be told of. */
+const UNTOLD_FOR_EACH = 2;
+
 /**
  * Brings batches from Kafka into a sink. A batch is done only when each of its records is in the store, skipped with a reason or in the
  * dead-letter topic, so that its offsets may be committed. Invariant: nothing else counts as done.
@@ -35,17 +46,18 @@ export class Runner {
   readonly #patience: Patience;
   readonly #chunks: Chunks;
   readonly #byteSink: ByteSink | undefined;
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #connection: StoreConnection;
+  readonly #storing = new Set<Promise<unknown>>();
+  readonly #untold = new Set<Promise<unknown>>();
   /** Of a batch's signal: what a chunk failed with, after which no other of that membership is begun. */
   readonly #failures = new WeakMap<AbortSignal, { readonly error: unknown }>();
   /** Settles when all chunks that were begun have been told of. */
   #told: Promise<unknown> = Promise.resolve();
-  #connecting: Promise<void> | undefined;
-  #connected = false;
 
   constructor(o: RunnerOptions) {
     this.#o = o;
     this.#patience = new Patience(o);
+    this.#connection = new StoreConnection(o.sink, o.metrics);
     this.#byteSink = isByteSink(o.sink) ? o.sink : undefined;
     this.#chunks = new Chunks({ ...o, patience: this.#patience, byteSink: this.#byteSink });
   }
@@ -56,7 +68,7 @@ export class Runner {
    */
   async connect(signal: AbortSignal): Promise<void> {
     try {
-      await this.#patience.outlastStore(signal, () => this.#ensureConnected(signal));
+      await this.#patience.outlastStore(signal, () => this.#connection.ensure(signal));
     } catch (error) {
       if (!(error instanceof StoreGivenUp)) throw error;
     }
@@ -90,28 +102,36 @@ export class Runner {
   /** Waits until it may be written. */
   async #begin(batch: FetchedBatch, chunk: Chunk): Promise<{ readonly settled: Promise<void> }> {
     const { signal } = batch;
-    while (this.#underWay.size >= (this.#byteSink?.chunksAtOnce ?? 1)) await Promise.race(this.#underWay);
+    const atOnce = this.#byteSink?.chunksAtOnce ?? 1;
+    while (this.#storing.size >= atOnce) await Promise.race(this.#storing);
+    while (this.#untold.size >= UNTOLD_FOR_EACH * atOnce) await Promise.race(this.#untold);
     signal.throwIfAborted();
     const failure = this.#failures.get(signal);
     if (failure !== undefined) throw failure.error;
-    const settled = this.#settle(batch, chunk, this.#told);
-    const heard = settled.catch((error: unknown) => void this.#failures.set(signal, { error }));
-    this.#told = heard;
-    const ended = heard.finally(() => this.#underWay.delete(ended));
-    this.#underWay.add(ended);
+    const storing = this.#storeChunk(batch, chunk);
+    const settled = this.#tell(batch, chunk, storing, this.#told);
+    this.#told = settled.catch((error: unknown) => void this.#failures.set(signal, { error }));
+    holdUntilSettled(this.#storing, storing);
+    holdUntilSettled(this.#untold, this.#told);
     return { settled };
   }
 
-  /** @param before settles when the chunks before are told of: those that are written at once are told of in their order */
-  async #settle(batch: FetchedBatch, chunk: Chunk, before: Promise<unknown>): Promise<void> {
-    const { deadLetters, metrics } = this.#o;
-    const { signal, topic, partition } = batch;
+  /** Into the store, as far as it takes it. */
+  async #storeChunk(batch: FetchedBatch, chunk: Chunk): Promise<Stored> {
     const skipped: Skips = {};
     const { decoded, poison: unreadable, tombstones, total } = await this.#storeBytes(batch, chunk, skipped);
     const poison = [...unreadable];
-    await this.#store(decoded, signal, skipped, poison);
-    await before;
+    await this.#store(decoded, batch.signal, skipped, poison);
     if (tombstones > 0) skipped.tombstone = tombstones;
+    return { total, skipped, poison };
+  }
+
+  /** @param before settles when the chunks before are told of: those that are written at once are told of in their order */
+  async #tell(batch: FetchedBatch, chunk: Chunk, storing: Promise<Stored>, before: Promise<unknown>): Promise<void> {
+    const { deadLetters, metrics } = this.#o;
+    const { signal, topic, partition } = batch;
+    const { total, skipped, poison } = await storing;
+    await before;
     if (poison.length > 0) {
       if (this.#o.tolerance === 'none') throw failureOf(batch, poison[0]!);
       await this.#patience.outlast(signal, () => deadLetters.bury(batch, poison, signal));
@@ -137,7 +157,9 @@ export class Runner {
     if (sink === undefined || bytes === undefined) return chunk;
     try {
       if (!bytes.isEmpty)
-        await this.#patience.outlastStore(signal, () => this.#write(signal, () => sink.writeChunk(bytes, signal)));
+        await this.#patience.outlastStore(signal, () =>
+          this.#connection.write(signal, () => sink.writeChunk(bytes, signal)),
+        );
       if (takenForNothing > 0) addSkips(skipped, { no_field: takenForNothing });
       sink.release(bytes);
       return chunk;
@@ -159,7 +181,7 @@ export class Runner {
   ): Promise<void> {
     if (decoded.length === 0) return;
     const records = decoded.map(({ record }) => record);
-    const write = () => this.#write(signal, () => this.#o.sink.write(records, signal));
+    const write = () => this.#connection.write(signal, () => this.#o.sink.write(records, signal));
     try {
       addSkips(skipped, await this.#patience.outlastStore(signal, write));
     } catch (error) {
@@ -179,40 +201,6 @@ export class Runner {
     }
   }
 
-  async #write<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    await this.#ensureConnected(signal);
-    const startedAt = performance.now();
-    try {
-      const result = await work();
-      this.#o.metrics.wrote((performance.now() - startedAt) / 1_000);
-      return result;
-    } catch (error) {
-      if (isRetriable(error)) this.#connected = false;
-      throw error;
-    }
-  }
-
-  /** Those who write at once wait for one and the same connection. */
-  async #ensureConnected(signal: AbortSignal): Promise<void> {
-    if (this.#connected) return;
-    this.#connecting ??= this.#connect(signal).finally(() => {
-      this.#connecting = undefined;
-    });
-    await this.#connecting;
-  }
-
-  async #connect(signal: AbortSignal): Promise<void> {
-    try {
-      await this.#o.sink.connect(signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (isRetriable(error)) throw error;
-      // Not the records' fault, so never a reason to set one aside.
-      throw new PlatformError('SINK_UNAVAILABLE', `preparing the store: ${messageOf(error)}`, { cause: error });
-    }
-    this.#connected = true;
-  }
-
   /** One line per chunk, not per record: a poisoned topic must not flood the log too. */
   #reportPoison(batch: FetchedBatch, poison: readonly PoisonRecord[]): void {
     const { source, code } = poison[0]!;
@@ -221,6 +209,14 @@ export class Runner {
       'records that cannot be stored went to the dead-letter topic; see the reason in their headers',
     );
   }
+}
+
+function holdUntilSettled(promises: Set<Promise<unknown>>, work: Promise<unknown>): void {
+  const ended: Promise<unknown> = work.then(forget, forget);
+  function forget(): void {
+    promises.delete(ended);
+  }
+  promises.add(ended);
 }
 
 function lagBehind({ highWatermark }: FetchedBatch, next: number): bigint {
