@@ -1,5 +1,6 @@
+import { backoffMs, sleep } from '../lifecycle.ts';
 import type { KafkaCluster } from './client.ts';
-import { kafkaError } from './errors.ts';
+import { brokerErrorType, kafkaError } from './errors.ts';
 
 export interface TopicSpec {
   readonly topic: string;
@@ -52,7 +53,25 @@ export interface OffsetRange {
   readonly next: bigint;
 }
 
+/** A partition that was made, or moved, a moment ago has an address before it has a leader there. */
+const WITHOUT_LEADER = new Set(['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE']);
+/** A second or two in all. */
+const LEADER_ATTEMPTS = 5;
+
+/** Errors: KAFKA_NO_TOPIC, KAFKA_UNAVAILABLE. */
 export async function offsetRanges(kafka: KafkaCluster, topic: string): Promise<readonly OffsetRange[]> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      // Asked anew with new metadata: kafkajs keeps those that it has.
+      return await readOffsetRanges(kafka, topic);
+    } catch (error) {
+      if (!WITHOUT_LEADER.has(brokerErrorType(error) ?? '') || attempt === LEADER_ATTEMPTS) throw error;
+      await sleep(backoffMs(attempt));
+    }
+  }
+}
+
+async function readOffsetRanges(kafka: KafkaCluster, topic: string): Promise<readonly OffsetRange[]> {
   const admin = kafka.admin();
   try {
     await admin.connect();
