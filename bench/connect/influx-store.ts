@@ -33,6 +33,22 @@ export class InfluxStore {
     await sink.close();
   }
 
+  /** For programs of others. */
+  access(bucket: string): {
+    readonly url: string;
+    readonly org: string;
+    readonly token: string;
+    readonly bucket: string;
+  } {
+    return { url: this.#address().url, org: this.#address().org, token: this.#token(), bucket };
+  }
+
+  /** Points that InfluxDB has taken since its start, in all buckets. */
+  async written(): Promise<number> {
+    const page = await (await fetch(`${this.#address().url}/metrics`)).text();
+    return Number(/^storage_writer_ok_points_sum\S* (\S+)$/m.exec(page)?.[1] ?? 0);
+  }
+
   /** Points in a bucket. */
   async count(bucket: string): Promise<number> {
     const client = new InfluxClient(this.#address());

@@ -9,7 +9,8 @@ import { InfluxStore } from './influx-store.ts';
 import { ProcessorTimes } from './processor-times.ts';
 import { fillTopics, OBSERVATIONS, REGISTRATIONS } from './records.ts';
 import { type ConnectBenchSettings, QUICK } from './settings.ts';
-import { BenchWorker, type Measured } from './worker.ts';
+import { provideTelegraf, Telegraf } from './telegraf.ts';
+import { BenchWorker, type Measured, type WorkerOptions } from './worker.ts';
 
 const SERVERS = ['kafka-cloud', 'registry', 'influxdb', 'orientdb'] as const satisfies readonly ServerName[];
 
@@ -19,7 +20,7 @@ const KCQL = `INSERT INTO resources SELECT rep.code AS code, observationId, tick
 
 /** Ways of the same observations into InfluxDB: their lines alone, and the connector with its own mapping and with KCQL. */
 const WAYS = ['raw', 'ours', 'kcql'] as const;
-type Way = (typeof WAYS)[number];
+type Way = (typeof WAYS)[number] | 'telegraf';
 
 /** Measures connectors on servers of their own. @param say told each measurement as it is made */
 export async function benchConnect(given: ConnectBenchSettings, say: (line: object) => void): Promise<object> {
@@ -35,7 +36,8 @@ export async function benchConnect(given: ConnectBenchSettings, say: (line: obje
   });
   try {
     await Promise.all(SERVERS.map((server) => stack.ready(server)));
-    return await new ConnectBench(settings, stack).run(say);
+    const telegraf = settings.peer === 'telegraf' ? await provideTelegraf() : undefined;
+    return await new ConnectBench(settings, { stack, folder, telegraf }).run(say);
   } finally {
     await stack.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -48,12 +50,19 @@ class ConnectBench {
   readonly #influx: InfluxStore;
   readonly #registryUrl: string;
   readonly #brokers: readonly string[];
+  readonly #folder: string;
+  readonly #telegraf: string | undefined;
   #lost = 0;
   #rssMiB = 0;
 
-  constructor(settings: ConnectBenchSettings, stack: Stack) {
+  constructor(
+    settings: ConnectBenchSettings,
+    { stack, folder, telegraf }: { stack: Stack; folder: string; telegraf: string | undefined },
+  ) {
     this.#settings = settings;
     this.#stack = stack;
+    this.#folder = folder;
+    this.#telegraf = telegraf;
     this.#influx = new InfluxStore(stack);
     this.#registryUrl = `http://127.0.0.1:${stack.ports.registry}/apis/ccompat/v7`;
     this.#brokers = [`127.0.0.1:${stack.ports.kafkaCloud}`];
@@ -63,9 +72,11 @@ class ConnectBench {
     const log = createLog('bench', 'error');
     const kafka = connectKafka({ brokers: [...this.#brokers], clientId: 'bench' }, log);
     await fillTopics({ kafka, registryUrl: this.#registryUrl, log }, this.#settings);
-    const rates: Record<Way, number[]> = { raw: [], ours: [], kcql: [] };
+    const rates: Record<Way, number[]> = { raw: [], ours: [], kcql: [], telegraf: [] };
+    const ways: readonly Way[] = this.#telegraf === undefined ? WAYS : [...WAYS, 'telegraf'];
+    await this.#compileSources();
     for (let round = 0; round < this.#settings.repeats; round++) {
-      for (const way of WAYS) {
+      for (const way of ways) {
         const bucket = `${way}${round}`;
         await this.#influx.makeBucket(bucket);
         const { perSecond, processor, peakMiB } = await this.#measure(way, bucket);
@@ -83,6 +94,7 @@ class ConnectBench {
     return {
       pointsPerSecond: { ...beside('ours'), raw: Math.round(raw) },
       kcqlPointsPerSecond: { ...beside('kcql'), raw: Math.round(raw) },
+      ...(this.#telegraf !== undefined && { telegrafPointsPerSecond: { ...beside('telegraf'), raw: Math.round(raw) } }),
       graphUpsertsPerSecond: Math.round(graph.perSecond),
       rssMiB: this.#rssMiB,
       lost: this.#lost,
@@ -96,6 +108,7 @@ class ConnectBench {
       const perSecond = await this.#influx.writeLines(bucket, records, () => times.begin());
       return { perSecond, processor: times.perRecord(records) };
     }
+    if (way === 'telegraf') return await this.#measureTelegraf(bucket);
     const measured = await this.#withWorker(bucket, async (worker) => {
       const kcql = way === 'kcql' ? { 'connect.influx.kcql': KCQL } : {};
       await worker.configure(bucket, { ...this.#influx.config(bucket), topics: OBSERVATIONS, ...kcql });
@@ -103,6 +116,32 @@ class ConnectBench {
     });
     this.#lost += records - (await this.#influx.count(bucket));
     return measured;
+  }
+
+  async #measureTelegraf(bucket: string): Promise<Measured & { readonly peakMiB: number }> {
+    const before = await this.#influx.written();
+    const telegraf = new Telegraf(this.#telegraf!, {
+      ...{ folder: this.#folder, brokers: this.#brokers, registryUrl: this.#registryUrl, groupId: bucket },
+      influx: this.#influx.access(bucket),
+    });
+    try {
+      const written = async () => (await this.#influx.written()) - before;
+      const measured = await telegraf.measureUntil(this.#settings.records, written, this.#times(telegraf.pid));
+      return { ...measured, peakMiB: telegraf.peakMiB() };
+    } finally {
+      await telegraf.stop();
+    }
+  }
+
+  /** A first start after a change of the sources also compiles them, which is no part of what is measured. */
+  async #compileSources(): Promise<void> {
+    const worker = await BenchWorker.start(this.#workerOptions('compile'));
+    await worker.stop();
+  }
+
+  #workerOptions(name: string): WorkerOptions {
+    const { nodeFlags } = this.#settings;
+    return { brokers: this.#brokers, registryUrl: this.#registryUrl, groupId: `bench-${name}`, nodeFlags };
   }
 
   async #graph(): Promise<Measured & { readonly peakMiB: number }> {
@@ -133,10 +172,7 @@ class ConnectBench {
     name: string,
     work: (worker: BenchWorker) => Promise<Measured>,
   ): Promise<Measured & { readonly peakMiB: number }> {
-    const worker = await BenchWorker.start({
-      ...{ brokers: this.#brokers, registryUrl: this.#registryUrl, groupId: `bench-${name}` },
-      nodeFlags: this.#settings.nodeFlags,
-    });
+    const worker = await BenchWorker.start(this.#workerOptions(name));
     try {
       const measured = await work(worker);
       const peakMiB = worker.peakMiB();

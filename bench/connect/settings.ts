@@ -1,4 +1,4 @@
-import { list, wholeNumber, yesNo } from '../../common/setting-types.ts';
+import { list, oneOf, wholeNumber, yesNo } from '../../common/setting-types.ts';
 import type { SettingsOf, SettingsTable } from '../../common/settings.ts';
 
 export const CONNECT_BENCH_SETTINGS = {
@@ -9,6 +9,11 @@ export const CONNECT_BENCH_SETTINGS = {
     about: 'few records, once: shows that it works, the figures mean nothing',
     schema: yesNo.default(false),
     isSwitch: true,
+  },
+  peer: {
+    about:
+      'another program from the same topic to the same store: telegraf (built by Go on first use, some two minutes)',
+    schema: oneOf('none', 'telegraf').default('none'),
   },
   nodeFlags: { about: 'flags of Node for the worker, with commas', schema: list.default([]) },
   json: { about: 'print only what it comes to, as one JSON line', schema: yesNo.default(false), isSwitch: true },
