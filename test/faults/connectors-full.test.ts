@@ -7,7 +7,7 @@ import { CloudUnderTest, eventually } from '../integration/connectors/cloud.ts';
 import { Graph } from '../integration/connectors/graph.ts';
 import { Bucket, START_MS, targetOf } from '../integration/connectors/influx-records.ts';
 import { limitFiles, unlimitFiles } from '../rig/file-limit.ts';
-import { useStack } from '../rig/rig.ts';
+import { useOwnStores } from '../rig/rig.ts';
 import { WorkerProcess } from './connect-worker.ts';
 import { ObservationLoad } from './observation-load.ts';
 import { registration } from './registrations.ts';
@@ -22,7 +22,8 @@ describe('connectors and a store whose disk is full', function () {
   let worker: WorkerProcess;
 
   before(async () => {
-    stack = await useStack('kafka-cloud', 'registry', 'influxdb', 'orientdb');
+    // A start after a full disk leaves InfluxDB with a log that may lose what comes next: not for other tests.
+    stack = await useOwnStores('kafka-cloud', 'registry');
     cloud = new CloudUnderTest(stack, `full${process.pid}`);
     await cloud.enrol();
     await cloud.makeTopics();

@@ -20,6 +20,24 @@ export async function useStack(...names: readonly ServerName[]): Promise<Stack> 
   return joined(chosen, new Map(names.map((name, index) => [name, all[index]!])));
 }
 
+/** As `useStack`, but with stores that no other test uses: for one that leaves their files damaged. They are stopped with the others. */
+export async function useOwnStores(...names: readonly ServerName[]): Promise<Stack> {
+  const shared = await useStack(...names);
+  const { influxdb, orientdbBinary, orientdbHttp } = await freePorts();
+  const chosen = { ...shared.ports, influxdb, orientdbBinary, orientdbHttp };
+  const under = mkdtempSync(join(tmpdir(), 'zeelos-stores-'));
+  const stores = new Map<ServerName, Stack>();
+  closeAtEnd(async () => {
+    await Promise.all([...stores.values()].map((store) => store.stop()));
+    rmSync(under, { recursive: true, force: true });
+  });
+  for (const name of ['influxdb', 'orientdb'] as const) {
+    stores.set(name, await startOne(name, under, chosen));
+    await stores.get(name)!.ready(name);
+  }
+  return joined(chosen, new Map([...names.map((name) => [name, shared] as const), ...stores]));
+}
+
 /** Each server has a folder of its own, so that servers can be added while others run. */
 function startOne(name: ServerName, under: string, chosen: StackPorts): Promise<Stack> {
   const log = createLog('rig', 'warn');
