@@ -115,8 +115,8 @@ export class GatewayCopy {
     return all.filter((event) => event.topic === topic);
   }
 
-  /** Waits until as many records as there should be have arrived. */
-  async untilCopied({ topic, target = 'cloud', source, gaps = [], ids }: SettleOptions): Promise<void> {
+  /** Waits until as many records as there should be have arrived; where some may come twice, until none is missing. */
+  async untilCopied({ topic, target = 'cloud', source, gaps = [], repeats, ids }: SettleOptions): Promise<void> {
     const expected = source ?? (await this.dump(target === 'cloud' ? 'edge' : 'cloud', topic, ids));
     const isMissing = (partition: number, offset: number) =>
       gaps.some((gap) => gap.partition === partition && offset >= gap.from && offset < gap.to);
@@ -126,8 +126,9 @@ export class GatewayCopy {
     await eventually(
       `${count} records in the copy of ${topic}`,
       async () => {
-        const found = recordsIn(await this.dump(target, topic));
-        if (found < count) throw new Error(`there are ${found}`);
+        const found = await this.dump(target, topic);
+        if (recordsIn(found) < count) throw new Error(`there are ${recordsIn(found)}`);
+        if (repeats !== undefined) assertSameRecords({ source: expected, target: found, gaps, repeats });
         return true;
       },
       COPY_LIMIT_MS,
