@@ -23,7 +23,7 @@ export class WorkerUnderTest {
     this.#token = token;
     this.#running = connectMain(settings, {
       signal: this.#stopping.signal,
-      log: createLog('w', process.env.W_LOG ?? 'silent'),
+      log: createLog('worker', 'silent'),
       models: [],
     });
     this.#running.catch(() => undefined);
