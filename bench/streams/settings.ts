@@ -6,7 +6,7 @@ const FORMS = ['dsl', 'processor'] as const;
 export type PeerForm = (typeof FORMS)[number];
 
 export const STREAMS_BENCH_SETTINGS = {
-  records: { about: 'observations in the topic', schema: wholeNumber(10_000, 100_000_000).default(1_000_000) },
+  records: { about: 'observations in the topic', schema: wholeNumber(10_000, 100_000_000).default(5_000_000) },
   endpoints: { about: 'endpoints that they come from', schema: wholeNumber(1, 100_000).default(1_000) },
   forms: {
     about:
