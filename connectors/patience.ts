@@ -44,19 +44,7 @@ export class Patience {
 
   /** Repeats with growing pauses what fails in a retriable way; throws the rest, and the signal's reason once it is aborted. */
   async outlast<T>(signal: AbortSignal, action: () => Promise<T>): Promise<T> {
-    for (let attempt = 0; ; attempt++) {
-      signal.throwIfAborted();
-      try {
-        const result = await action();
-        if (attempt > 0) this.#reportRecovery();
-        return result;
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!isRetriable(error)) throw error;
-        this.#reportWaiting(error as PlatformError, attempt);
-        await sleep(backoffMs(attempt), signal);
-      }
-    }
+    return await this.#repeat(signal, action, (_, attempt) => backoffMs(attempt));
   }
 
   /** As `outlast`, with the end that the policy sets: TaskFailure, or StoreGivenUp. */
@@ -64,6 +52,19 @@ export class Patience {
     const limits = this.#o.onStoreFailure;
     if (limits === undefined) return await this.outlast(signal, action);
     const retries = limits.policy === 'RETRY' ? limits.maxRetries : 0;
+    return await this.#repeat(signal, action, (error, attempt) => {
+      if (limits.policy === 'NOOP') throw this.#givenUp(error);
+      if (retries !== -1 && attempt >= retries) throw new TaskFailure(error);
+      return pauseMs(attempt, limits.retryIntervalMs);
+    });
+  }
+
+  /** @param pauseAfter how long to wait after a failure, in ms; throws where it is the last */
+  async #repeat<T>(
+    signal: AbortSignal,
+    action: () => Promise<T>,
+    pauseAfter: (error: PlatformError, attempt: number) => number,
+  ): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       signal.throwIfAborted();
       try {
@@ -73,10 +74,9 @@ export class Patience {
       } catch (error) {
         signal.throwIfAborted();
         if (!isRetriable(error)) throw error;
-        if (limits.policy === 'NOOP') throw this.#givenUp(error as PlatformError);
-        if (retries !== -1 && attempt >= retries) throw new TaskFailure(error);
+        const pause = pauseAfter(error as PlatformError, attempt);
         this.#reportWaiting(error as PlatformError, attempt);
-        await sleep(pauseMs(attempt, limits.retryIntervalMs), signal);
+        await sleep(pause, signal);
       }
     }
   }

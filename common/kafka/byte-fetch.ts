@@ -1,11 +1,9 @@
-import { createRequire } from 'node:module';
 import type { KafkaCluster } from './client.ts';
 import { type AnsweredPartition, readFetchAnswer } from './fetch-answer.ts';
 import { FetchedRecords } from './fetched-records.ts';
 import { connectForFrames, FrameMemory } from './frame-socket.ts';
+import { clusterMaker, kafkajsError } from './kafkajs-fetch.ts';
 import './kafkajs.ts';
-
-const load = createRequire(import.meta.url);
 
 /** What stands in the place of the messages that kafkajs would have decoded: all that was fetched of a partition, under its last offset. */
 export interface ByteMessage {
@@ -58,19 +56,13 @@ const LENGTH_BYTES = 4;
 const HEADER_BYTES = LENGTH_BYTES + 4;
 /** Place of a broker's connection for fetches in its pool. */
 const FETCH_CONNECTION = 1;
-const CREATE_CLUSTER = 'private:Kafka:createCluster';
-const { createErrorFromCode, errorCodes } = load('kafkajs/src/protocol/error') as {
-  createErrorFromCode(code: number): Error;
-  errorCodes: readonly { readonly type: string; readonly code: number }[];
-};
-const UNSUPPORTED_VERSION = errorCodes.find(({ type }) => type === 'UNSUPPORTED_VERSION')!.code;
 
 /**
  * The same Kafka, whose consumers are given batches with one ByteMessage instead of messages: kafkajs joins, fetches and commits as ever,
  * and no record is decoded.
  */
 export function fetchingBytes(kafka: KafkaCluster): KafkaCluster {
-  const symbol = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === CREATE_CLUSTER)!;
+  const symbol = clusterMaker(kafka);
   const makeCluster = (kafka as unknown as Record<symbol, (o: object) => InnerCluster>)[symbol]!;
   const memory = new FrameMemory();
   return Object.create(kafka, {
@@ -124,7 +116,7 @@ function receiveFrames(connection: InnerConnection, memory: FrameMemory): void {
 }
 
 function byteProtocol(asked: FetchRequest, { request, response }: FetchProtocol, memory: FrameMemory): FetchProtocol {
-  if (request.apiVersion !== FETCH_VERSION) throw createErrorFromCode(UNSUPPORTED_VERSION);
+  if (request.apiVersion !== FETCH_VERSION) throw kafkajsError('UNSUPPORTED_VERSION');
   return {
     request,
     response: { decode: async (body) => readBytes(asked, body, memory), parse: (one) => response.parse(one) },

@@ -49,18 +49,22 @@ const ANSWER_GRACE_MS = 30_000;
 
 /** Connections of their own to the brokers of `kafka`. */
 export function openInnerCluster(kafka: KafkaCluster): InnerCluster {
-  const create = Object.getOwnPropertySymbols(kafka).find((symbol) => symbol.description === CREATE_CLUSTER)!;
-  const makeCluster = (kafka as unknown as Record<symbol, (o: object) => InnerCluster>)[create]!;
+  const makeCluster = (kafka as unknown as Record<symbol, (o: object) => InnerCluster>)[clusterMaker(kafka)]!;
   return makeCluster({ metadataMaxAge: 300_000, allowAutoTopicCreation: false, maxInFlightRequests: 1 });
 }
 
 const CREATE_CLUSTER = 'private:Kafka:createCluster';
 
+/** Under which symbol kafkajs keeps the function that makes its clusters. */
+export function clusterMaker(kafka: KafkaCluster): symbol {
+  return Object.getOwnPropertySymbols(kafka).find(({ description }) => description === CREATE_CLUSTER)!;
+}
+
 /** Errors: KAFKA_OFFSET_GONE; what kafkajs throws. */
 export async function fetchPartition(cluster: InnerCluster, o: PartitionRequest): Promise<FetchedPartition> {
   await cluster.refreshMetadataIfNecessary();
   const [nodeId] = Object.keys(cluster.findLeaderForPartitions(o.topic, [o.partition]));
-  if (nodeId === undefined) throw errorOf('UNKNOWN_TOPIC_OR_PARTITION');
+  if (nodeId === undefined) throw kafkajsError('UNKNOWN_TOPIC_OR_PARTITION');
   const broker = await cluster.findBroker({ nodeId });
   const request = encodeFetch({
     replicaId: CONSUMER_REPLICA_ID,
@@ -81,7 +85,8 @@ export async function fetchPartition(cluster: InnerCluster, o: PartitionRequest)
   return answer;
 }
 
-function errorOf(type: string): Error {
+/** kafkajs's own error of a broker's answer. @param type its name, as `UNKNOWN_TOPIC_OR_PARTITION` */
+export function kafkajsError(type: string): Error {
   return createErrorFromCode(errorCodes.find((row) => row.type === type)!.code);
 }
 
